@@ -1,0 +1,5 @@
+//! Cores without I/O.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
