@@ -9,6 +9,9 @@ extern crate std;
 
 pub mod caller;
 pub mod execution;
+pub mod machine;
+pub mod message;
 pub mod object;
 pub mod outcome;
 pub mod reference;
+pub mod session;

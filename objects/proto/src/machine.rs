@@ -1,0 +1,187 @@
+//! What goes in and out of the object layer's machine besides messages.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use overlay_proto::view::MembershipView;
+use overlay_proto::{Duration, ProcessId};
+
+use crate::caller::{Completion, HandleId, Invocation};
+use crate::execution::{Executed, Execution};
+use crate::message::Description;
+use crate::object::{Configuration, Epoch, ObjectId, Version};
+use crate::outcome::Cause;
+use crate::reference::RawRef;
+
+/// Chosen by the driver to find whoever waits for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// What the driver asks or answers.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// The membership view changed: a hint for placement and repair.
+    View(MembershipView),
+    /// Make an object.
+    Create {
+        /// Answered by [`Event::Created`].
+        ticket: Ticket,
+        /// What to make.
+        creation: Creation,
+    },
+    /// Make a call.
+    Invoke {
+        /// Answered by [`Event::Completed`], also for a one-way call.
+        ticket: Ticket,
+        /// The call.
+        invocation: Invocation,
+    },
+    /// Nobody waits for this ticket any more.
+    Cancel(Ticket),
+    /// A handle is gone.
+    Release(HandleId),
+    /// The executor's answer to [`Event::Execute`].
+    Executed(Executed),
+    /// Records that the directory holds for an object, as [`Event::Publish`] gave them. Hints:
+    /// believed only after contact with a member. May come several times for one lookup.
+    DirectoryFound {
+        /// The object.
+        object: ObjectId,
+        /// Encoded configurations, from any peer.
+        records: Vec<Bytes>,
+    },
+    /// The lookup has ended.
+    DirectoryExhausted(ObjectId),
+    /// Delete an object.
+    Delete {
+        /// Answered by [`Event::Completed`].
+        ticket: Ticket,
+        /// The object.
+        target: RawRef,
+        /// When the caller stops waiting.
+        timeout: Duration,
+    },
+    /// Describe an object.
+    Inspect {
+        /// Answered by [`Event::Inspected`].
+        ticket: Ticket,
+        /// The object.
+        target: RawRef,
+        /// When the caller stops waiting.
+        timeout: Duration,
+    },
+    /// Restore an object that lost its majority from its best surviving copy.
+    Recover {
+        /// Answered by [`Event::Recovered`].
+        ticket: Ticket,
+        /// The object.
+        target: RawRef,
+    },
+    /// Hand over every replica, then emit [`Event::Drained`]. New objects are refused.
+    Drain,
+    /// The process was stopped for more than a second: what the links had buffered is stale, so
+    /// the driver has reset them, and leadership is confirmed anew before anything is answered.
+    Stopped,
+}
+
+/// An object to be made.
+#[derive(Clone, Debug)]
+pub struct Creation {
+    /// The kind's name.
+    pub kind: String,
+    /// The kind's version.
+    pub kind_version: u32,
+    /// The encoded initial state.
+    pub state: Bytes,
+    /// Replicas wanted.
+    pub factor: u8,
+    /// `None`: a fresh random id. Only the directory of names has a given one.
+    pub id: Option<ObjectId>,
+    /// `None`: round-robin over the view.
+    pub members: Option<Vec<ProcessId>>,
+    /// The handle that gets the session born with the object.
+    pub handle: HandleId,
+    /// When the caller stops waiting.
+    pub timeout: Duration,
+}
+
+/// What the machine asks of its driver or tells it.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// An object exists, on a majority of its first replica set.
+    Created {
+        /// From the command.
+        ticket: Ticket,
+        /// The reference, or why there is no object.
+        result: Result<RawRef, Cause>,
+    },
+    /// A call, or a deletion, has ended.
+    Completed {
+        /// From the command.
+        ticket: Ticket,
+        /// How.
+        completion: Completion,
+    },
+    /// The description asked for.
+    Inspected {
+        /// From the command.
+        ticket: Ticket,
+        /// The description, or why there is none.
+        result: Result<Description, Cause>,
+    },
+    /// A recovery has ended.
+    Recovered {
+        /// From the command.
+        ticket: Ticket,
+        /// The object's new place and the version that it goes on from, or why there is none.
+        result: Result<(RawRef, Version), Cause>,
+    },
+    /// Run these calls, then answer with [`Command::Executed`].
+    Execute(Execution),
+    /// Ask the directory where an object is.
+    Lookup(ObjectId),
+    /// Tell the directory where an object is: in the background, coalesced, rate-limited.
+    Publish {
+        /// The object.
+        object: ObjectId,
+        /// The set that it has now; a later one replaces it in the queue.
+        configuration: Configuration,
+    },
+    /// This process is the primary now.
+    TookOver {
+        /// The object.
+        object: ObjectId,
+        /// Its kind.
+        kind: String,
+        /// The replica set.
+        epoch: Epoch,
+        /// The primary before.
+        from: Option<ProcessId>,
+        /// Time since this process first doubted that primary.
+        after: Duration,
+    },
+    /// The object has a new replica set, whole again or grown.
+    Reconfigured {
+        /// The object.
+        object: ObjectId,
+        /// The new set.
+        configuration: Configuration,
+    },
+    /// How many replicas this node holds now; coalesced.
+    Load(u32),
+    /// Nothing is left to hand over.
+    Drained {
+        /// Objects that nobody else could take.
+        left_behind: u32,
+    },
+}
+
+/// The machine's timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// Looks at everything that waits. Set only while something waits: an idle object has none.
+    Tick,
+    /// Looks at repairs and rebalancing. Set only while something is to be repaired.
+    Repair,
+}

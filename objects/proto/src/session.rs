@@ -1,0 +1,120 @@
+//! Sessions: which calls of which handle ran, known to the object itself.
+
+use alloc::vec::Vec;
+
+use overlay_proto::ProcessId;
+use serde::{Deserialize, Serialize};
+
+use crate::object::{Lineage, ObjectId, Version};
+use crate::outcome::Outcome;
+
+/// Names a session of one handle on one object: the version that opened it, in the lineage
+/// that did. An unknown session is never executed under, whatever the attempt.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct SessionId {
+    /// The lineage in which it was opened: a recovered object may reach a version twice.
+    pub lineage: Lineage,
+    /// The version that opened it.
+    pub version: Version,
+}
+
+/// Whose call it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Origin {
+    /// A handle's numbered write; running it closes every number below.
+    Session {
+        /// The session.
+        id: SessionId,
+        /// The number.
+        number: u64,
+        /// Entries below are settled at the caller and dropped.
+        floor: u64,
+    },
+    /// A call from another object's outbox: the highest number seen counts.
+    Outbox {
+        /// The calling object.
+        source: ObjectId,
+        /// The number.
+        number: u64,
+    },
+    /// A call awaited by a method of another object.
+    Nested {
+        /// The calling object.
+        source: ObjectId,
+        /// The derived id.
+        id: u128,
+    },
+}
+
+/// A change of the session table, part of one version.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SessionOp {
+    /// The version opened a session.
+    Open {
+        /// The session.
+        id: SessionId,
+        /// The caller's process, for people.
+        owner: ProcessId,
+    },
+    /// The handle is gone, or was not used for long while the table was full.
+    Close(SessionId),
+    /// The version executed a call.
+    Ran {
+        /// Whose.
+        origin: Origin,
+        /// The version.
+        version: Version,
+        /// Hash of method and arguments.
+        hash: u64,
+        /// What it answered.
+        outcome: Outcome,
+    },
+}
+
+/// The session table: part of the register's value, equal on all replicas of a version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sessions {
+    /// Open sessions by id, sorted.
+    pub open: Vec<Session>,
+    /// Calling objects, sorted.
+    pub callers: Vec<CallingObject>,
+}
+
+/// One handle's session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// Its id.
+    pub id: SessionId,
+    /// The caller's process.
+    pub owner: ProcessId,
+    /// Numbers below are closed: without an entry they never run.
+    pub next: u64,
+    /// Calls that ran and are not settled at the caller, by number.
+    pub entries: Vec<Entry>,
+}
+
+/// One call that ran.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its number, or the low half of a nested call's id.
+    pub number: u64,
+    /// The version that it made.
+    pub version: Version,
+    /// Hash of method and arguments.
+    pub hash: u64,
+    /// What it answered; [`Outcome::Executed`] where the answer was too large to be kept.
+    pub outcome: Outcome,
+}
+
+/// What another object's calls came to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallingObject {
+    /// The calling object.
+    pub source: ObjectId,
+    /// The newest outbox call that ran.
+    pub outbox: Option<Entry>,
+    /// The newest awaited calls, by id.
+    pub nested: Vec<(u128, Entry)>,
+}
