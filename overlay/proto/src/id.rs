@@ -31,7 +31,9 @@ pub struct ClusterId(pub u128);
 impl fmt::Display for PeerId {
     /// The first eight hexadecimal digits: enough for people, not for machines.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0[..4]
+            .iter()
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

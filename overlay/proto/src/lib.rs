@@ -2,7 +2,8 @@
 //!
 //! The `overlay` crate drives them with tokio and libp2p, the `simulations` crate in virtual
 //! time. Modules import only leftwards in this order:
-//! `id · time · machine · codec · member · view`, then the machines.
+//! `id · hash · time · machine · codec · member · plain_keys · view · cluster · message · config · counters ·
+//! interface`, then `{membership, connections, founding, registry, directory} · overlay`.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -10,13 +11,27 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod cluster;
 pub mod codec;
+pub mod config;
+pub mod counters;
+pub mod hash;
 pub mod id;
+pub mod interface;
 pub mod machine;
 pub mod member;
+pub mod message;
+pub mod overlay;
+pub mod plain_keys;
 pub mod time;
 pub mod view;
 
+pub use cluster::ClusterRecord;
+pub use config::OverlayConfig;
+pub use counters::Counters;
 pub use id::{ClusterId, Incarnation, PeerId, ProcessId};
+pub use interface::{Announcement, Command, Event, LostCause, Outbox, Role, Timer};
 pub use machine::{Input, LinkDown, Machine, Output, Sink};
+pub use message::Message;
+pub use overlay::Overlay;
 pub use time::{Duration, Instant};

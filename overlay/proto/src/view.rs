@@ -30,7 +30,10 @@ impl MembershipView {
     #[must_use]
     pub fn new(version: u64, mut members: Vec<Member>) -> Self {
         members.sort_by_key(|member| member.record.process.peer);
-        Self { version, members: members.into() }
+        Self {
+            version,
+            members: members.into(),
+        }
     }
 
     /// All members, sorted by peer id.
@@ -41,20 +44,26 @@ impl MembershipView {
 
     /// The members that accept objects and are not leaving, sorted by peer id.
     pub fn hosts(&self) -> impl Iterator<Item = &Member> {
-        self.members.iter().filter(|member| member.record.is_host() && !member.record.leaving)
+        self.members
+            .iter()
+            .filter(|member| member.record.is_host() && !member.record.leaving)
     }
 
     /// The member of this peer, whatever its incarnation.
     #[must_use]
     pub fn peer(&self, peer: &PeerId) -> Option<&Member> {
-        let index = self.members.binary_search_by_key(peer, |m| m.record.process.peer).ok()?;
+        let index = self
+            .members
+            .binary_search_by_key(peer, |m| m.record.process.peer)
+            .ok()?;
         self.members.get(index)
     }
 
     /// The member that is exactly this process.
     #[must_use]
     pub fn process(&self, process: &ProcessId) -> Option<&Member> {
-        self.peer(&process.peer).filter(|member| member.record.process == *process)
+        self.peer(&process.peer)
+            .filter(|member| member.record.process == *process)
     }
 
     /// Number of members.
