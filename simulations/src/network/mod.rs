@@ -1,0 +1,550 @@
+//! The network: links with latency, loss, cuts and half-open connections.
+//!
+//! A link is a reliable ordered stream: nothing on it is duplicated or overtaken. Loss is
+//! delay, and a link that cannot deliver for the link timeout is reset. A crash of a process
+//! resets its links at once, a crash of its machine leaves the other ends half open.
+
+mod dial;
+mod link;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use overlay_proto::{Instant, LinkDown};
+
+use crate::conditions::Conditions;
+use crate::seed::Dice;
+use link::{Carrier, End, Link};
+pub use link::{Endpoint, Item};
+
+/// Names a link; a closed link's name is never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinkId {
+    index: u32,
+    generation: u32,
+}
+
+/// What the network wants to be woken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NetworkDue {
+    /// Something arrives at the far end of this side's pipe.
+    Arrive(LinkId, u8),
+    /// A dial step.
+    Dial(LinkId),
+    /// Data may have been unacknowledged for too long.
+    Stall(LinkId),
+    /// Too many retransmissions of one message from this side.
+    GiveUp(LinkId, u8),
+    /// A half-open end finds out.
+    Farewell(LinkId),
+}
+
+/// Something to hand to a process.
+#[derive(Debug)]
+pub struct Delivery<T> {
+    /// The receiver.
+    pub to: Endpoint,
+    /// The process at the other end of the link.
+    pub from: Endpoint,
+    /// What arrived.
+    pub item: Item<T>,
+}
+
+/// What a node's machine is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HostState {
+    /// Its process runs.
+    Running,
+    /// Its process is stopped, its kernel still answers for open connections.
+    Paused,
+    /// No process; the machine refuses connections.
+    ProcessDown,
+    /// The machine is off.
+    MachineDown,
+}
+
+/// The network of a world, generic over what its links carry.
+#[derive(Debug)]
+pub struct Network<T> {
+    /// In force for everything sent from now on.
+    pub conditions: Conditions,
+    hosts: Vec<(u32, HostState)>,
+    cuts: Vec<u8>,
+    links: Vec<Link<T>>,
+    free: Vec<u32>,
+    by_ends: BTreeMap<[Endpoint; 2], u32>,
+    by_node: Vec<BTreeSet<u32>>,
+    dice: Dice,
+    /// What to wake the network for; the owner drains it after each call.
+    pub scheduled: Vec<(Instant, NetworkDue)>,
+    /// What to hand to processes now; the owner drains it after each call.
+    pub deliveries: Vec<Delivery<T>>,
+}
+
+impl<T> Network<T> {
+    /// A network of this many nodes, all off.
+    #[must_use]
+    pub fn new(nodes: usize, conditions: Conditions, dice: Dice) -> Self {
+        Self {
+            conditions,
+            hosts: vec![(0, HostState::ProcessDown); nodes],
+            cuts: vec![0; nodes * nodes],
+            links: Vec::new(),
+            free: Vec::new(),
+            by_ends: BTreeMap::new(),
+            by_node: vec![BTreeSet::new(); nodes],
+            dice,
+            scheduled: Vec::new(),
+            deliveries: Vec::new(),
+        }
+    }
+
+    /// What a node's machine is doing.
+    #[must_use]
+    pub fn host(&self, node: u32) -> HostState {
+        self.hosts[node as usize].1
+    }
+
+    /// A new process starts on a node.
+    pub fn start(&mut self, node: u32, start: u32) {
+        self.hosts[node as usize] = (start, HostState::Running);
+    }
+
+    /// A process is stopped or goes on.
+    pub fn pause(&mut self, node: u32, paused: bool) {
+        self.hosts[node as usize].1 = if paused {
+            HostState::Paused
+        } else {
+            HostState::Running
+        };
+    }
+
+    /// Whether packets from one node get to another.
+    #[must_use]
+    pub fn path_open(&self, from: u32, to: u32) -> bool {
+        self.cuts[from as usize * self.hosts.len() + to as usize] == 0
+    }
+
+    /// Whether two nodes run and packets pass in both directions.
+    #[must_use]
+    pub fn reachable(&self, from: u32, to: u32) -> bool {
+        self.host(from) == HostState::Running
+            && self.host(to) == HostState::Running
+            && self.path_open(from, to)
+            && self.path_open(to, from)
+    }
+
+    /// Cuts one direction between two nodes. Cuts add up.
+    pub fn cut(&mut self, from: u32, to: u32) {
+        let index = from as usize * self.hosts.len() + to as usize;
+        self.cuts[index] = self.cuts[index].saturating_add(1);
+    }
+
+    /// Takes one cut back; held-back data gets through with the next retransmission.
+    pub fn mend(&mut self, now: Instant, from: u32, to: u32) {
+        let at = from as usize * self.hosts.len() + to as usize;
+        self.cuts[at] = self.cuts[at].saturating_sub(1);
+        if self.cuts[at] > 0 {
+            return;
+        }
+        let both_open = self.path_open(to, from);
+        let indices: Vec<u32> = self.by_node[from as usize].iter().copied().collect();
+        for index in indices {
+            let link = &mut self.links[index as usize];
+            let side = usize::from(link.ends[0].node != from);
+            if link.ends[1 - side].node != to {
+                continue;
+            }
+            let stalled_for = link.stalled_since.map(|since| now.since(since));
+            if both_open {
+                link.stalled_since = None;
+            }
+            if link.pipes[side].stalled {
+                let longest = stalled_for
+                    .unwrap_or_default()
+                    .min(self.conditions.link_timeout / 4);
+                let flush_at = now + self.dice.duration(Default::default(), longest);
+                link.pipes[side].flush_at = Some(flush_at);
+                let id = LinkId {
+                    index,
+                    generation: link.generation,
+                };
+                self.scheduled
+                    .push((flush_at, NetworkDue::Arrive(id, side as u8)));
+            }
+        }
+    }
+
+    /// Takes every cut back.
+    pub fn mend_all(&mut self, now: Instant) {
+        let nodes = self.hosts.len() as u32;
+        for from in 0..nodes {
+            for to in 0..nodes {
+                if !self.path_open(from, to) {
+                    self.cuts[from as usize * self.hosts.len() + to as usize] = 1;
+                    self.mend(now, from, to);
+                }
+            }
+        }
+    }
+
+    /// Sends on the link between two processes; without one, dials first.
+    pub fn send(&mut self, now: Instant, from: Endpoint, to: Endpoint, message: T) {
+        let index = self.link_between(from, to);
+        let link = &mut self.links[index as usize];
+        let side = link.side(from);
+        match (link.carrier, link.states[side]) {
+            (Carrier::Up, state) => {
+                if state == End::Idle {
+                    link.states[side] = End::Waiting;
+                }
+                self.enqueue(now, index, side, Item::Message(message));
+            }
+            (Carrier::Closing, End::Up | End::Stale) => {}
+            (_, End::Stale | End::Up) => self.schedule_farewell(now, index),
+            (Carrier::Dialing(_) | Carrier::Closing, End::Idle | End::Waiting) => {
+                link.states[side] = End::Waiting;
+                link.waiting[side].push(message);
+            }
+            (Carrier::Lost, End::Idle | End::Waiting) => {
+                link.states[side] = End::Waiting;
+                link.waiting[side].push(message);
+                self.dial(now, index);
+            }
+        }
+    }
+
+    /// Does what was scheduled.
+    pub fn due(&mut self, now: Instant, due: NetworkDue) {
+        let id = match due {
+            NetworkDue::Arrive(id, _)
+            | NetworkDue::Dial(id)
+            | NetworkDue::Stall(id)
+            | NetworkDue::GiveUp(id, _)
+            | NetworkDue::Farewell(id) => id,
+        };
+        if self
+            .links
+            .get(id.index as usize)
+            .is_none_or(|link| link.generation != id.generation)
+        {
+            return;
+        }
+        match due {
+            NetworkDue::Arrive(_, side) => self.arrive(now, id.index, usize::from(side)),
+            NetworkDue::Dial(_) => self.dial_step(now, id.index),
+            NetworkDue::Stall(_) => self.check_stall(now, id.index),
+            NetworkDue::GiveUp(_, side) => self.reset(now, id.index, usize::from(side)),
+            NetworkDue::Farewell(_) => self.farewell(id.index),
+        }
+    }
+
+    /// Closes the link between two processes from the side of `from`.
+    pub fn close(&mut self, now: Instant, from: Endpoint, to: Endpoint) {
+        let ends = if from < to { [from, to] } else { [to, from] };
+        let Some(&index) = self.by_ends.get(&ends) else {
+            return;
+        };
+        let link = &mut self.links[index as usize];
+        let side = link.side(from);
+        if link.carrier != Carrier::Up {
+            return;
+        }
+        link.carrier = Carrier::Closing;
+        let told = link.states[side] != End::Idle;
+        link.states[side] = End::Idle;
+        link.pipes[1 - side] = link::Pipe::default();
+        if told {
+            self.deliver(index, side, Item::Down(LinkDown::Closed));
+        }
+        self.enqueue(now, index, side, Item::Down(LinkDown::Closed));
+    }
+
+    /// The process of a node dies. With its machine, nobody is told.
+    pub fn crash(&mut self, now: Instant, node: u32, machine: bool) {
+        let down = if machine {
+            HostState::MachineDown
+        } else {
+            HostState::ProcessDown
+        };
+        self.hosts[node as usize].1 = down;
+        let indices: Vec<u32> = self.by_node[node as usize].iter().copied().collect();
+        for index in indices {
+            self.crash_end(now, index, node, machine, LinkDown::Refused);
+        }
+    }
+
+    /// The process of a node ends cleanly: what it sent arrives, then its links close.
+    pub fn stop(&mut self, now: Instant, node: u32) {
+        self.hosts[node as usize].1 = HostState::ProcessDown;
+        let indices: Vec<u32> = self.by_node[node as usize].iter().copied().collect();
+        for index in indices {
+            self.crash_end(now, index, node, false, LinkDown::Closed);
+        }
+    }
+
+    fn crash_end(&mut self, now: Instant, at: u32, node: u32, machine: bool, reason: LinkDown) {
+        let link = &mut self.links[at as usize];
+        let dead = usize::from(link.ends[0].node != node);
+        link.states[dead] = End::Idle;
+        link.waiting[dead].clear();
+        link.asked[dead] = false;
+        match link.carrier {
+            Carrier::Up if machine => {
+                link.drop_connection();
+                if link.states[1 - dead] != End::Idle {
+                    let waiting = link.states[1 - dead] == End::Waiting;
+                    link.states[1 - dead] = End::Stale;
+                    if waiting {
+                        self.schedule_farewell(now, at);
+                    }
+                }
+            }
+            Carrier::Up => {
+                link.carrier = Carrier::Closing;
+                link.pipes[1 - dead].queue.clear();
+                if reason == LinkDown::Refused && self.dice.chance(0.5) {
+                    let kept = self.dice.index(link.pipes[dead].queue.len() + 1);
+                    link.pipes[dead].queue.truncate(kept);
+                }
+                self.enqueue(now, at, dead, Item::Down(reason));
+            }
+            Carrier::Closing => link.pipes[1 - dead].queue.clear(),
+            Carrier::Dialing(_) | Carrier::Lost => {}
+        }
+        self.settle(now, at);
+    }
+
+    /// Puts an item into the pipe that leads away from `side`.
+    fn enqueue(&mut self, now: Instant, index: u32, side: usize, item: Item<T>) {
+        let link = &mut self.links[index as usize];
+        let id = LinkId {
+            index,
+            generation: link.generation,
+        };
+        let [from, to] = [link.ends[side].node, link.ends[1 - side].node];
+        let Some(delay) = self.conditions.transmission(&mut self.dice) else {
+            let at = now + self.conditions.link_timeout;
+            self.scheduled
+                .push((at, NetworkDue::GiveUp(id, side as u8)));
+            return;
+        };
+        let pipe = &mut link.pipes[side];
+        let at = (now + delay).max(pipe.last);
+        pipe.last = at;
+        pipe.queue.push_back((at, item));
+        self.scheduled
+            .push((at, NetworkDue::Arrive(id, side as u8)));
+        if !(self.path_open(from, to) && self.path_open(to, from)) {
+            self.mark_stalled(now, index);
+        }
+    }
+
+    fn mark_stalled(&mut self, now: Instant, index: u32) {
+        let link = &mut self.links[index as usize];
+        if link.stalled_since.is_none() {
+            link.stalled_since = Some(now);
+            let id = LinkId {
+                index,
+                generation: link.generation,
+            };
+            self.scheduled
+                .push((now + self.conditions.link_timeout, NetworkDue::Stall(id)));
+        }
+    }
+
+    fn arrive(&mut self, now: Instant, index: u32, side: usize) {
+        let link = &mut self.links[index as usize];
+        let [from, to] = [link.ends[side].node, link.ends[1 - side].node];
+        if link.pipes[side].queue.is_empty() {
+            return;
+        }
+        if self.cuts[from as usize * self.hosts.len() + to as usize] > 0 {
+            link.pipes[side].stalled = true;
+            link.pipes[side].flush_at = None;
+            self.mark_stalled(now, index);
+            return;
+        }
+        let pipe = &mut link.pipes[side];
+        if pipe.stalled {
+            if pipe.flush_at.is_some_and(|at| at > now) {
+                return;
+            }
+            pipe.stalled = false;
+            pipe.flush_at = None;
+        }
+        while let Some(item) = self.links[index as usize].pipes[side].pop_arrived(now) {
+            let link = &mut self.links[index as usize];
+            let receiver = 1 - side;
+            match item {
+                Item::Up => link.states[receiver] = End::Up,
+                Item::Message(_) => {}
+                Item::Down(_) | Item::DialFailed(_) => {
+                    let told = link.states[receiver] != End::Idle;
+                    link.states[receiver] = End::Idle;
+                    link.drop_connection();
+                    if told {
+                        self.deliver(index, receiver, item);
+                    }
+                    self.settle(now, index);
+                    return;
+                }
+            }
+            self.deliver(index, receiver, item);
+        }
+    }
+
+    fn check_stall(&mut self, now: Instant, index: u32) {
+        let link = &self.links[index as usize];
+        let Some(since) = link.stalled_since else {
+            return;
+        };
+        let until = since + self.conditions.link_timeout;
+        let id = LinkId {
+            index,
+            generation: link.generation,
+        };
+        if until > now {
+            self.scheduled.push((until, NetworkDue::Stall(id)));
+        } else {
+            let side = self.dice.index(2);
+            self.reset(now, index, side);
+        }
+    }
+
+    /// The connection fails at one side; the other notices later.
+    fn reset(&mut self, now: Instant, index: u32, side: usize) {
+        let link = &mut self.links[index as usize];
+        if !matches!(link.carrier, Carrier::Up | Carrier::Closing) {
+            return;
+        }
+        link.drop_connection();
+        for end in [side, 1 - side] {
+            let link = &mut self.links[index as usize];
+            match link.states[end] {
+                End::Up if end != side => {
+                    link.states[end] = End::Stale;
+                    self.schedule_farewell(now, index);
+                }
+                End::Up | End::Waiting if link.waiting[end].is_empty() && !link.asked[end] => {
+                    link.states[end] = End::Idle;
+                    self.deliver(index, end, Item::Down(LinkDown::Unreachable));
+                }
+                End::Up | End::Waiting | End::Idle | End::Stale => {}
+            }
+        }
+        self.settle(now, index);
+    }
+
+    fn schedule_farewell(&mut self, now: Instant, index: u32) {
+        let link = &mut self.links[index as usize];
+        if link.farewell {
+            return;
+        }
+        link.farewell = true;
+        let id = LinkId {
+            index,
+            generation: link.generation,
+        };
+        let [left, right] = link.ends.map(|end| end.node);
+        let both_on = [left, right]
+            .iter()
+            .all(|node| self.host(*node) != HostState::MachineDown);
+        let after = if both_on && self.path_open(left, right) && self.path_open(right, left) {
+            self.conditions.latency.draw(&mut self.dice) * 2
+        } else {
+            self.conditions.link_timeout
+        };
+        self.scheduled.push((now + after, NetworkDue::Farewell(id)));
+    }
+
+    fn farewell(&mut self, index: u32) {
+        self.links[index as usize].farewell = false;
+        for end in [0, 1] {
+            if self.links[index as usize].states[end] == End::Stale {
+                let reason = self.evidence(index, end);
+                self.links[index as usize].states[end] = End::Idle;
+                self.deliver(index, end, Item::Down(reason));
+            }
+        }
+        let link = &self.links[index as usize];
+        if link.carrier == Carrier::Lost && link.states == [End::Idle; 2] {
+            self.remove(index);
+        }
+    }
+
+    /// What an end whose connection broke finds when it dials again.
+    fn evidence(&self, index: u32, end: usize) -> LinkDown {
+        let link = &self.links[index as usize];
+        let [own, other] = [link.ends[end], link.ends[1 - end]];
+        let (start, state) = self.hosts[other.node as usize];
+        let open = self.path_open(own.node, other.node) && self.path_open(other.node, own.node);
+        match state {
+            _ if !open => LinkDown::Unreachable,
+            HostState::MachineDown => LinkDown::Unreachable,
+            HostState::ProcessDown => LinkDown::Refused,
+            HostState::Running | HostState::Paused if start != other.start => LinkDown::Refused,
+            HostState::Paused => LinkDown::Unreachable,
+            HostState::Running => LinkDown::Closed,
+        }
+    }
+
+    /// After a connection went away: dials for who waits, forgets the link if nobody cares.
+    fn settle(&mut self, now: Instant, index: u32) {
+        let link = &self.links[index as usize];
+        match link.carrier {
+            Carrier::Dialing(_) | Carrier::Lost if link.states == [End::Idle; 2] => {
+                self.remove(index);
+            }
+            Carrier::Lost if link.states.contains(&End::Waiting) => self.dial(now, index),
+            Carrier::Dialing(_) | Carrier::Lost | Carrier::Up | Carrier::Closing => {}
+        }
+    }
+
+    fn deliver(&mut self, index: u32, receiver: usize, item: Item<T>) {
+        let ends = self.links[index as usize].ends;
+        self.deliveries.push(Delivery {
+            to: ends[receiver],
+            from: ends[1 - receiver],
+            item,
+        });
+    }
+
+    fn link_between(&mut self, from: Endpoint, to: Endpoint) -> u32 {
+        let ends = if from < to { [from, to] } else { [to, from] };
+        if let Some(index) = self.by_ends.get(&ends) {
+            return *index;
+        }
+        let index = match self.free.pop() {
+            Some(index) => {
+                let generation = self.links[index as usize].generation;
+                self.links[index as usize] = Link::new(generation, ends);
+                index
+            }
+            None => {
+                self.links.push(Link::new(0, ends));
+                (self.links.len() - 1) as u32
+            }
+        };
+        self.by_ends.insert(ends, index);
+        for end in ends {
+            self.by_node[end.node as usize].insert(index);
+        }
+        index
+    }
+
+    fn remove(&mut self, index: u32) {
+        let link = &mut self.links[index as usize];
+        link.generation += 1;
+        link.drop_connection();
+        link.waiting = [Vec::new(), Vec::new()];
+        let ends = link.ends;
+        self.by_ends.remove(&ends);
+        for end in ends {
+            self.by_node[end.node as usize].remove(&index);
+        }
+        self.free.push(index);
+    }
+}
+
+#[cfg(test)]
+mod tests;

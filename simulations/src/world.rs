@@ -1,0 +1,407 @@
+//! The world: runs machines and their environment in virtual time.
+
+use std::fmt::Debug;
+
+use overlay_proto::{Input, Instant, LinkDown, Machine, Output, PeerId, ProcessId};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::conditions::{Clock, Conditions};
+use crate::faults::{Fault, FaultPlan};
+use crate::kernel::{Due, InputOf, Kernel, Running, SimMachine, Violation};
+use crate::network::{Delivery, Endpoint, Item};
+use crate::seed::Seed;
+use crate::trace::{Kind, RunningHash};
+
+/// A process about to start.
+#[derive(Clone, Copy, Debug)]
+pub struct Start {
+    /// The node.
+    pub node: u32,
+    /// The process: a peer that is always the same, a fresh incarnation.
+    pub process: ProcessId,
+    /// Its clock.
+    pub clock: Clock,
+    /// Seeds the machine's own draws.
+    pub seed: Seed,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It died, or its machine did.
+    Crashed,
+    /// It left cleanly.
+    Left,
+}
+
+/// A message as it goes over the wire.
+#[derive(Debug)]
+pub struct Transmitted<T> {
+    /// What the receiver gets.
+    pub message: T,
+    /// Its length in bytes.
+    pub bytes: usize,
+    /// A hash of the bytes.
+    pub hash: u64,
+}
+
+/// Encodes and decodes a message as production does.
+///
+/// # Errors
+/// In words, if it does not survive that.
+pub fn over_the_wire<T: Serialize + DeserializeOwned>(
+    message: &T,
+) -> Result<Transmitted<T>, String> {
+    let bytes = overlay_proto::codec::encode(message).map_err(|error| error.to_string())?;
+    let mut hash = RunningHash::default();
+    hash.bytes(&bytes);
+    let message = overlay_proto::codec::decode(&bytes).map_err(|error| error.to_string())?;
+    Ok(Transmitted {
+        message,
+        bytes: bytes.len(),
+        hash: hash.value(),
+    })
+}
+
+/// What surrounds the machines: builds them, answers their events, and watches them.
+pub trait Environment<M: SimMachine>: Sized {
+    /// What the environment wakes itself for.
+    type Alarm: Debug;
+
+    /// Makes the machine of a process that starts, and gives it its first commands.
+    fn start(&mut self, kernel: &mut Kernel<M, Self::Alarm>, start: Start) -> M;
+
+    /// Takes a message over the wire, mostly by [`over_the_wire`].
+    ///
+    /// # Errors
+    /// In words, if the message does not survive; that is a violation.
+    fn transmit(&mut self, message: M::Message) -> Result<Transmitted<M::Message>, String>;
+
+    /// A machine emitted an event.
+    fn event(&mut self, kernel: &mut Kernel<M, Self::Alarm>, node: u32, event: M::Event);
+
+    /// An alarm went off.
+    fn alarm(&mut self, kernel: &mut Kernel<M, Self::Alarm>, alarm: Self::Alarm);
+
+    /// A node is asked to leave. Calls [`Kernel::stop`] when it has.
+    fn leave(&mut self, kernel: &mut Kernel<M, Self::Alarm>, node: u32) {
+        kernel.stop(node);
+    }
+
+    /// A machine has handled an input: the place for checks of its state.
+    fn handled(&mut self, _kernel: &mut Kernel<M, Self::Alarm>, _node: u32) {}
+
+    /// A process is no more.
+    fn ended(&mut self, _kernel: &mut Kernel<M, Self::Alarm>, _process: ProcessId, _how: Ending) {}
+
+    /// A dial made by [`Kernel::dial`] failed.
+    fn dial_failed(
+        &mut self,
+        _kernel: &mut Kernel<M, Self::Alarm>,
+        _node: u32,
+        _peer: PeerId,
+        _reason: LinkDown,
+    ) {
+    }
+
+    /// Every fault was healed.
+    fn healed(&mut self, _kernel: &mut Kernel<M, Self::Alarm>) {}
+}
+
+type OutputOf<M> = Output<<M as Machine>::Message, <M as Machine>::Timer, <M as Machine>::Event>;
+
+/// A world of nodes that run machines of one type.
+pub struct World<M: SimMachine, E: Environment<M>> {
+    /// Time, queue, nodes, links and trace.
+    pub kernel: Kernel<M, E::Alarm>,
+    /// The environment.
+    pub environment: E,
+    outputs: Vec<OutputOf<M>>,
+}
+
+impl<M: SimMachine, E: Environment<M>> World<M, E> {
+    /// A world of `nodes` nodes, all off, that keeps its last `keep` events in words.
+    pub fn new(
+        nodes: u32,
+        conditions: Conditions,
+        seed: Seed,
+        keep: usize,
+        environment: E,
+    ) -> Self {
+        let kernel = Kernel::new(nodes, conditions, seed, keep);
+        Self {
+            kernel,
+            environment,
+            outputs: Vec::new(),
+        }
+    }
+
+    /// Schedules the faults of a plan; their times count from the start of the world.
+    pub fn schedule(&mut self, plan: &FaultPlan) {
+        for (at, fault) in &plan.faults {
+            self.kernel.queue.push(*at, Due::Fault(fault.clone()));
+        }
+    }
+
+    /// Runs until nothing is due before `end`, or until a violation.
+    ///
+    /// # Errors
+    /// The first violation.
+    pub fn run_until(&mut self, end: Instant) -> Result<(), Violation> {
+        while self.kernel.violation().is_none()
+            && self.kernel.queue.next_at().is_some_and(|at| at <= end)
+        {
+            self.step();
+        }
+        match self.kernel.violation() {
+            Some(violation) => Err(violation.clone()),
+            None => {
+                self.kernel.advance(end);
+                Ok(())
+            }
+        }
+    }
+
+    /// Handles what is due first. Returns false if nothing is.
+    pub fn step(&mut self) -> bool {
+        let Some((at, due)) = self.kernel.queue.pop() else {
+            return false;
+        };
+        self.kernel.advance(at);
+        match due {
+            Due::Input(to, input) => {
+                if let Some(input) = self.kernel.admit(to, input) {
+                    self.handle(to, input);
+                }
+            }
+            Due::Network(due) => {
+                self.kernel.network.due(at, due);
+                self.kernel.collect_scheduled();
+                let mut deliveries = std::mem::take(&mut self.kernel.network.deliveries);
+                for delivery in deliveries.drain(..) {
+                    self.deliver(delivery);
+                }
+                if self.kernel.network.deliveries.is_empty() {
+                    self.kernel.network.deliveries = deliveries;
+                } else {
+                    self.kernel.collect();
+                }
+            }
+            Due::Delivery(delivery) => self.deliver(delivery),
+            Due::Drain(to) => {
+                if let Some(input) = self.kernel.drain(to) {
+                    self.handle(to, input);
+                }
+            }
+            Due::Fault(fault) => self.fault(&fault),
+            Due::Alarm(alarm) => self.environment.alarm(&mut self.kernel, alarm),
+        }
+        true
+    }
+
+    /// Lets a fault happen now.
+    pub fn fault(&mut self, fault: &Fault) {
+        self.kernel.record(u32::MAX, Kind::Fault, fault);
+        let now = self.kernel.now();
+        match fault {
+            Fault::Start(node) => self.start(*node),
+            Fault::Leave(node) => {
+                if self.kernel.process(*node).is_some() {
+                    self.environment.leave(&mut self.kernel, *node);
+                }
+            }
+            Fault::Crash { node, machine } => self.crash(*node, *machine),
+            Fault::Pause(node) => self.kernel.pause(*node),
+            Fault::Resume(node) => self.kernel.resume(*node),
+            Fault::Cut(pairs) => {
+                for (from, to) in pairs {
+                    self.kernel.network.cut(*from, *to);
+                }
+            }
+            Fault::Mend(pairs) => {
+                for (from, to) in pairs {
+                    self.kernel.network.mend(now, *from, *to);
+                }
+                self.kernel.collect();
+            }
+            Fault::Heal => self.heal(),
+        }
+    }
+
+    fn heal(&mut self) {
+        let conditions = self.kernel.network.conditions.healed();
+        self.kernel.network.conditions = conditions;
+        self.kernel.network.mend_all(self.kernel.now());
+        self.kernel.collect();
+        for node in 0..self.kernel.node_count() {
+            self.kernel.resume(node);
+            self.start(node);
+        }
+        self.environment.healed(&mut self.kernel);
+    }
+
+    fn start(&mut self, node: u32) {
+        if self.kernel.process(node).is_some() {
+            return;
+        }
+        let (process, clock) = self.kernel.next_process(node);
+        let seed = self
+            .kernel
+            .seed()
+            .child("machine")
+            .nth(process.incarnation.0);
+        let start = Start {
+            node,
+            process,
+            clock,
+            seed,
+        };
+        let machine = self.environment.start(&mut self.kernel, start);
+        self.kernel.install(
+            node,
+            Running {
+                process,
+                machine,
+                clock,
+            },
+        );
+    }
+
+    fn crash(&mut self, node: u32, machine: bool) {
+        let Some(process) = self.kernel.process(node) else {
+            return;
+        };
+        self.kernel.forget(node);
+        self.kernel.network.crash(self.kernel.now(), node, machine);
+        self.kernel.collect();
+        self.environment
+            .ended(&mut self.kernel, process, Ending::Crashed);
+    }
+
+    fn deliver(&mut self, delivery: Delivery<M::Message>) {
+        let Delivery { to, from, item } = delivery;
+        let Some(process) = self.kernel.process_at(from) else {
+            self.dial_failed(to, from, LinkDown::Refused);
+            return;
+        };
+        let input = match item {
+            Item::Up => Input::LinkUp(process),
+            Item::Message(message) => Input::Received {
+                from: process,
+                message,
+            },
+            Item::Down(reason) => Input::LinkDown { process, reason },
+            Item::DialFailed(reason) => {
+                self.dial_failed(to, from, reason);
+                return;
+            }
+        };
+        if let Some(input) = self.kernel.admit(to, input) {
+            self.handle(to, input);
+        }
+    }
+
+    fn dial_failed(&mut self, to: Endpoint, from: Endpoint, reason: LinkDown) {
+        if self.kernel.endpoint(to.node) == Some(to) {
+            let peer = self.kernel.peer(from.node);
+            self.environment
+                .dial_failed(&mut self.kernel, to.node, peer, reason);
+        }
+    }
+
+    fn handle(&mut self, to: Endpoint, input: InputOf<M>) {
+        self.record(to.node, &input);
+        let now = self.kernel.now();
+        let mut outputs = std::mem::take(&mut self.outputs);
+        if let Some(running) = &mut self.kernel.nodes[to.node as usize].running {
+            let local = running.clock.shows(now);
+            running.machine.handle(local, input, &mut outputs);
+        }
+        for output in outputs.drain(..) {
+            self.output(to, output);
+        }
+        self.outputs = outputs;
+        self.environment.handled(&mut self.kernel, to.node);
+    }
+
+    fn record(&mut self, node: u32, input: &InputOf<M>) {
+        match input {
+            Input::Command(command) => self.kernel.record(node, Kind::Command, command),
+            Input::Received { from, message } => {
+                let now = self.kernel.now();
+                let payload = from.incarnation.0;
+                let words = || format!("from {from}: {message:?}");
+                self.kernel
+                    .trace
+                    .record(now, node, Kind::Received, payload, words);
+            }
+            Input::TimerFired(timer) => self.kernel.record(node, Kind::Timer, timer),
+            Input::LinkUp(process) => self.kernel.record(node, Kind::LinkUp, process),
+            Input::LinkDown { process, reason } => {
+                self.kernel.record(node, Kind::LinkDown, &(process, reason));
+            }
+        }
+    }
+
+    fn output(&mut self, from: Endpoint, output: OutputOf<M>) {
+        match output {
+            Output::Send { to, message } => self.send(from, to, message),
+            Output::SetTimer { timer, after } => {
+                let clock = self.kernel.clock(from.node);
+                let lateness = self.kernel.timer_lateness();
+                let at = self.kernel.now() + clock.world_time(after) + lateness;
+                self.kernel
+                    .queue
+                    .push(at, Due::Input(from, Input::TimerFired(timer)));
+            }
+            Output::Emit(event) => {
+                self.kernel.record(from.node, Kind::Event, &event);
+                self.environment.event(&mut self.kernel, from.node, event);
+            }
+        }
+    }
+
+    fn send(&mut self, from: Endpoint, to: ProcessId, message: M::Message) {
+        let Some(target) = self.kernel.endpoint_of(&to) else {
+            let reason = LinkDown::Unreachable;
+            let input = Input::LinkDown {
+                process: to,
+                reason,
+            };
+            let at = self.kernel.now() + self.kernel.conditions().dial_timeout;
+            self.kernel.queue.push(at, Due::Input(from, input));
+            return;
+        };
+        if target == from {
+            self.kernel.violate(
+                "no_send_to_self",
+                format!("{to} sent {message:?} to itself"),
+            );
+            return;
+        }
+        match self.environment.transmit(message) {
+            Ok(Transmitted {
+                message,
+                bytes,
+                hash,
+            }) => {
+                let now = self.kernel.now();
+                let words = || format!("to {to}: {message:?}");
+                self.kernel
+                    .trace
+                    .record(now, from.node, Kind::Sent, hash, words);
+                self.kernel.count("messages", 1);
+                self.kernel.count("message bytes", bytes as u64);
+                if self.kernel.endpoint(from.node) == Some(from) {
+                    self.kernel.network.send(now, from, target, message);
+                    self.kernel.collect();
+                }
+            }
+            Err(detail) => self.kernel.violate("survives_the_wire", detail),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
