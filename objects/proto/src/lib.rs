@@ -7,11 +7,34 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+mod absent;
+pub mod arguments;
+pub mod call;
 pub mod caller;
+pub mod client;
+pub mod context;
+pub mod directory;
+pub mod error;
 pub mod execution;
+pub mod guard;
+pub mod handle;
+pub mod kinds_table;
 pub mod machine;
 pub mod message;
+pub mod method;
 pub mod object;
 pub mod outcome;
+pub mod proxy;
 pub mod reference;
+pub mod reply;
+pub mod run;
+pub mod scope;
+pub mod servant;
+pub mod register;
 pub mod session;
+pub mod shared;
+pub mod wire;
+
+#[doc(hidden)]
+#[path = "private.rs"]
+pub mod __private;

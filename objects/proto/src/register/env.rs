@@ -1,0 +1,123 @@
+//! What a replica gets with each call, and what it gives back.
+
+use alloc::vec::Vec;
+
+use overlay_proto::{Instant, ProcessId};
+use rand_chacha::ChaCha8Rng;
+
+use crate::execution::Execution;
+use crate::message::{Message, RegisterMessage, Reply};
+use crate::object::{Configuration, Epoch, MethodId, ObjectId, Version};
+use crate::register::tombstone::Tombstone;
+
+/// What the host knows of one method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MethodInfo {
+    /// Whether it may change the object.
+    pub write: bool,
+    /// Whether it is asynchronous: it runs alone, or as a read on a snapshot.
+    pub asynchronous: bool,
+}
+
+/// The kinds that this process hosts.
+pub trait Methods {
+    /// The method of this kind and version with this id, if there is one.
+    fn method(&self, kind: &str, version: u32, id: MethodId) -> Option<MethodInfo>;
+
+    /// Whether this kind, in this version, is hosted here.
+    fn hosts(&self, kind: &str, version: u32) -> bool;
+}
+
+/// A rule that is broken on purpose, so that a test can show that it is caught. Never set in
+/// production.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Mutation {
+    /// A majority counts one vote less.
+    QuorumOneLess,
+    /// A call that failed is answered at once and leaves no version.
+    FailuresUnshipped,
+    /// A repeated call runs again.
+    RepeatsRun,
+    /// A read is answered without a round.
+    ReadsUnchecked,
+    /// Calls are executed and shipped after a seal.
+    WritesAfterSeal,
+    /// A member without a record answers a prepare and keeps none.
+    PromiseWithoutRecord,
+}
+
+/// What a replica needs to know of the world around it.
+pub struct Env<'a> {
+    /// The local clock.
+    pub now: Instant,
+    /// This process.
+    pub me: ProcessId,
+    /// The stamp of a membership that begins in this call; the host raises it for every
+    /// install.
+    pub stamp: u64,
+    /// The kinds hosted here.
+    pub methods: &'a dyn Methods,
+    /// For backoff only.
+    pub rng: &'a mut ChaCha8Rng,
+    /// A rule broken on purpose, in tests only.
+    pub mutation: Option<Mutation>,
+}
+
+/// Everything that a replica wants done, in order.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Messages to other processes, or to this one.
+    pub sends: Vec<(ProcessId, Message)>,
+    /// Calls to run.
+    pub executions: Vec<Execution>,
+    /// What the host should know.
+    pub notes: Vec<Note>,
+}
+
+impl Effects {
+    /// Sends a register message.
+    pub(crate) fn register(&mut self, to: ProcessId, object: ObjectId, message: RegisterMessage) {
+        self.sends.push((to, Message::Register { object, message }));
+    }
+
+    /// Sends a reply.
+    pub(crate) fn reply(&mut self, to: ProcessId, id: u64, reply: Reply) {
+        self.sends.push((to, Message::Reply { id, reply }));
+    }
+}
+
+/// How a primary came to be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// It is the first one of the object.
+    Created,
+    /// It took over from this member.
+    TookOver(Option<ProcessId>),
+    /// The replica set changed, or the object was recovered.
+    Reconfigured,
+}
+
+/// What the host should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// A record was made, or replaced by one of this newer epoch. A tombstone stays.
+    Installed(Epoch),
+    /// The replica is primary now; a round of its own may still be under way.
+    BecamePrimary(Activation),
+    /// A majority holds the value under this primary's ballot for the first time.
+    Active(Activation),
+    /// The replica is no longer primary, or gave up standing.
+    SteppedDown,
+    /// A majority holds this version.
+    Chosen(Version),
+    /// This primary sealed the object into this set, and a majority of it has the value.
+    Reconfigured(Configuration),
+    /// The outbox has calls to deliver.
+    OutboxChanged,
+    /// A learner holds the newest chosen version.
+    LearnerSynced(ProcessId),
+    /// Drop the replica and keep this.
+    Retired(Tombstone),
+    /// Drop the replica: it was a learner that is not needed.
+    Dropped,
+}
