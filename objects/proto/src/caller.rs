@@ -69,7 +69,8 @@ pub trait Caller: Send + Sync {
     fn release_handle(&self, handle: HandleId);
 
     /// Makes a call. It is numbered and sent now, whether or not the future is polled;
-    /// dropping the future withdraws it only if it has not been started.
+    /// dropping the future withdraws it only if it has not been started. A one-way call's
+    /// future is dropped at once, which withdraws nothing.
     fn invoke(&self, invocation: Invocation) -> BoxFuture<'static, Completion>;
 
     /// The node's clock.

@@ -88,6 +88,14 @@ pub enum Cause {
     /// The arguments do not fit the method.
     #[error("bad arguments: {0}")]
     Arguments(String),
+    /// The object's state is not one of its kind (perhaps of another version).
+    #[error("the state is not one of the kind `{kind}`: {problem}")]
+    BadState {
+        /// The kind.
+        kind: String,
+        /// What does not fit.
+        problem: String,
+    },
     /// The state, arguments or result exceed a limit.
     #[error("{what} of {bytes} bytes exceeds the limit of {limit}")]
     TooLarge {

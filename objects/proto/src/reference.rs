@@ -76,6 +76,12 @@ impl<K: ?Sized> Ref<K> {
         &self.raw
     }
 
+    /// The untyped reference.
+    #[must_use]
+    pub fn into_raw(self) -> RawRef {
+        self.raw
+    }
+
     /// The object's id.
     #[must_use]
     pub const fn id(&self) -> ObjectId {

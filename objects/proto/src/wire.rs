@@ -1,0 +1,121 @@
+//! Which types cross the network, and their encoding.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::execution::Codec;
+
+/// Nesting that a received value may have. Deeper ones are refused.
+pub const VALUE_DEPTH_MAX: usize = 128;
+
+/// A type whose values can be arguments and results of remote methods.
+///
+/// Implemented for every type that serde can write and read back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot cross the network",
+    label = "an argument or a result of a remote method must be serialisable",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`",
+    note = "a method that is not meant to be remote belongs in an ordinary `impl` block, or gets \
+            `#[local]`"
+)]
+pub trait Wire: Serialize + DeserializeOwned + Send {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send> Wire for T {}
+
+/// A type that can be the state of a shared object: it is copied to several peers.
+///
+/// Implemented for every type that serde can write and read back and that borrows nothing.
+/// Fields marked `#[serde(skip)]` are lost whenever the state moves or is put back.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a shared object: its state cannot cross the network",
+    label = "the state of a shared object is copied to several peers",
+    note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`"
+)]
+pub trait State: Serialize + DeserializeOwned + Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + DeserializeOwned + Send + 'static> State for T {}
+
+/// Encodes a value of the user's.
+///
+/// # Errors
+/// What the value's own `Serialize` says, or that the codec cannot express it.
+pub(crate) fn encode<T: Serialize + ?Sized>(codec: Codec, value: &T) -> Result<Vec<u8>, String> {
+    let mut bytes = Vec::new();
+    match codec {
+        Codec::Cbor => encode_cbor(value, &mut bytes)?,
+        Codec::Json => {
+            bytes = serde_json::to_vec(value).map_err(|error| error.to_string())?;
+        }
+    }
+    Ok(bytes)
+}
+
+/// Appends a value of the user's as CBOR; on failure a part of it may have been appended.
+///
+/// # Errors
+/// What the value's own `Serialize` says.
+pub(crate) fn encode_cbor<T: Serialize + ?Sized>(
+    value: &T,
+    bytes: &mut Vec<u8>,
+) -> Result<(), String> {
+    ciborium::into_writer(value, bytes).map_err(|error| match error {
+        ciborium::ser::Error::Value(problem) => problem,
+        ciborium::ser::Error::Io(_) => String::from("cannot be written"),
+    })
+}
+
+/// Decodes exactly one CBOR item of the user's type from all of `bytes`.
+///
+/// # Errors
+/// What does not fit, in words.
+pub(crate) fn decode_cbor<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    use ciborium::de::Error;
+    let mut rest = bytes;
+    let value = ciborium::de::from_reader_with_recursion_limit(&mut rest, VALUE_DEPTH_MAX)
+        .map_err(|error| match error {
+            Error::Io(_) => String::from("the CBOR value is cut short"),
+            Error::Syntax(at) => format!("malformed CBOR at byte {at}"),
+            Error::Semantic(_, problem) => problem,
+            Error::RecursionLimitExceeded => format!("nested deeper than {VALUE_DEPTH_MAX}"),
+        })?;
+    match rest.len() {
+        0 => Ok(value),
+        surplus => Err(format!("{surplus} surplus bytes after the CBOR value")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_survives_and_surplus_bytes_do_not() {
+        let mut bytes = encode(Codec::Cbor, &(1u64, "two")).unwrap();
+        assert_eq!(
+            decode_cbor::<(u64, String)>(&bytes),
+            Ok((1, String::from("two")))
+        );
+        bytes.push(0);
+        let problem = decode_cbor::<(u64, String)>(&bytes).unwrap_err();
+        assert_eq!(problem, "1 surplus bytes after the CBOR value");
+    }
+
+    #[test]
+    fn a_bomb_of_nested_arrays_is_refused() {
+        let bytes = alloc::vec![0x81u8; 100_000];
+        assert!(decode_cbor::<ciborium::Value>(&bytes).is_err());
+    }
+
+    #[test]
+    fn a_length_that_lies_costs_no_memory() {
+        let mut bytes = alloc::vec![0x9b];
+        bytes.extend_from_slice(&u64::MAX.to_be_bytes());
+        assert!(decode_cbor::<Vec<u64>>(&bytes).is_err());
+    }
+}
