@@ -33,6 +33,15 @@ impl Handle {
         Self::bind(reference, node, None)
     }
 
+    /// Binds a reference to a node under a handle that is open already: the one that made the
+    /// object, whose session is born with it.
+    #[must_use]
+    pub fn opened(reference: RawRef, node: Arc<dyn Caller>, handle: HandleId) -> Self {
+        let this = Self::bind(reference, node, None);
+        this.bound.opened.store(handle.0.wrapping_add(1), Ordering::Release);
+        this
+    }
+
     /// Binds a reference inside a run of a method: calls carry its chain and its deadline.
     pub(crate) fn nested(reference: RawRef, scope: &Arc<Scope>) -> Self {
         Self::bind(reference, scope.node.clone(), Some(scope.clone()))
