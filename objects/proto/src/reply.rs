@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::caller::BoxFuture;
 use crate::execution::Codec;
+use crate::method::Method;
 use crate::outcome::Cause;
 use crate::wire::{self, Wire};
 
@@ -71,6 +72,15 @@ impl<'a> Dispatch<'a> {
     /// An async method under way.
     pub fn running(method: impl Future<Output = Reply> + Send + 'a) -> Self {
         Self::Running(Box::pin(method))
+    }
+
+    /// A call of a method that the kind does not have.
+    #[must_use]
+    pub fn unknown(kind: &str, method: &Method) -> Self {
+        Self::refused(Cause::UnknownMethod {
+            kind: String::from(kind),
+            method: String::from(method.name),
+        })
     }
 
     /// A call that is not run.

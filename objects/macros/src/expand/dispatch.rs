@@ -1,0 +1,136 @@
+//! The dispatcher: decodes the arguments, runs the method, encodes what it returned.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Path, Type};
+
+use crate::expand::parts::projections;
+use crate::model::{Argument, Body, Kind, Method, Returned};
+use crate::types::Passing;
+
+/// The function `SharedObject::dispatch`.
+pub(super) fn function(kind: &Kind) -> TokenStream {
+    let private = &kind.private;
+    let arms = kind.methods.iter().map(|method| arm(private, method));
+    quote! {
+        fn dispatch<'servant>(
+            &'servant mut self,
+            mut arguments: #private::Arguments<'_>,
+            cx: &'servant #private::Context,
+        ) -> #private::Dispatch<'servant> {
+            let codec = #private::Arguments::codec(&arguments);
+            let method = #private::Arguments::method(&arguments);
+            match method.id.0 {
+                #(#arms)*
+                _ => #private::Dispatch::unknown(
+                    <Self as #private::SharedObject>::KIND,
+                    method,
+                ),
+            }
+        }
+    }
+}
+
+fn arm(private: &Path, method: &Method) -> TokenStream {
+    let Method {
+        ident,
+        conditions,
+        arguments,
+        ..
+    } = method;
+    let id = method.id();
+    let locals: Vec<_> = (0..arguments.len())
+        .map(|index| format_ident!("argument_{index}"))
+        .collect();
+    let takes = arguments.iter().enumerate().zip(&locals);
+    let takes = takes.map(|((index, argument), local)| take(private, index, argument, local));
+    let passed = arguments
+        .iter()
+        .zip(&locals)
+        .map(|(argument, local)| match argument.passing {
+            Passing::Owned(_) => quote!(#local),
+            Passing::Text | Passing::Slice(_) | Passing::Borrowed(_) => quote!(&#local),
+        });
+    let reply = reply(private, &method.returned);
+    let ending = match method.body {
+        Body::Field => quote! {
+            let returned = &self.#ident;
+            #private::Dispatch::Done(#reply)
+        },
+        Body::Method {
+            asynchronous,
+            context,
+        } => {
+            let context = context.then(|| quote!(cx,));
+            let call = quote_spanned!(ident.span()=> Self::#ident);
+            let call = quote!(#call(self, #context #(#passed),*));
+            if asynchronous {
+                let running = quote_spanned!(ident.span()=> #private::Dispatch::running);
+                quote! {
+                    #running(async move {
+                        let returned = #call.await;
+                        #reply
+                    })
+                }
+            } else {
+                quote! {
+                    let returned = #call;
+                    #private::Dispatch::Done(#reply)
+                }
+            }
+        }
+    };
+    quote! {
+        #(#conditions)*
+        #id => {
+            #(#takes)*
+            #ending
+        }
+    }
+}
+
+/// Decodes an argument. The call has the span of the argument's type, where a misuse belongs.
+fn take(private: &Path, index: usize, argument: &Argument, local: &Ident) -> TokenStream {
+    let decoded: TokenStream = match &argument.passing {
+        Passing::Owned(owned) | Passing::Borrowed(owned) => quote!(#owned),
+        Passing::Text => quote!(#private::String),
+        Passing::Slice(element) => quote!(#private::Vec<#element>),
+    };
+    let span = argument.declared.span();
+    let take = quote_spanned!(span=> #private::Arguments::take::<#decoded>(&mut arguments, #index));
+    quote! {
+        let #local = match #take {
+            ::core::result::Result::Ok(value) => value,
+            ::core::result::Result::Err(cause) => return #private::Dispatch::refused(cause),
+        };
+    }
+}
+
+/// Encodes what the method returned, bound as `returned`.
+fn reply(private: &Path, returned: &Returned) -> TokenStream {
+    match returned {
+        Returned::Value(Passing::Owned(owned)) => value(private, owned, &quote!(&returned)),
+        Returned::Value(Passing::Borrowed(owned)) => value(private, owned, &quote!(returned)),
+        Returned::Value(Passing::Text) => quote!(#private::Reply::text(codec, returned)),
+        Returned::Value(Passing::Slice(element)) => {
+            quote_spanned!(element.span()=> #private::Reply::slice::<#element>(codec, returned))
+        }
+        Returned::Fallible(result) => {
+            let span = result.span();
+            let (value, error) = projections(private, result);
+            let value = quote_spanned!(span=> #private::Reply::value::<#value>(codec, &value));
+            let error = quote_spanned!(span=> #private::Reply::error::<#error>(codec, &error));
+            quote! {
+                match #private::Fallible::into_result(returned) {
+                    ::core::result::Result::Ok(value) => #value,
+                    ::core::result::Result::Err(error) => #error,
+                }
+            }
+        }
+    }
+}
+
+fn value(private: &Path, owned: &Type, returned: &TokenStream) -> TokenStream {
+    quote_spanned!(owned.span()=> #private::Reply::value::<#owned>(codec, #returned))
+}
