@@ -1,16 +1,18 @@
 //! The kernel of a world: virtual time, the event queue, nodes, links and the trace.
 
+mod process;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
 
-use overlay_proto::{Duration, Incarnation, Input, Instant, Machine, PeerId, ProcessId};
+use overlay_proto::{Duration, Input, Instant, Machine, PeerId, ProcessId};
 
 use crate::conditions::{Clock, Conditions};
 use crate::faults::Fault;
-use crate::network::{Delivery, Endpoint, HostState, Network, NetworkDue};
+use crate::network::{Delivery, Endpoint, Network, NetworkDue};
 use crate::queue::Queue;
 use crate::seed::{Dice, Seed};
-use crate::trace::{Kind, RunningHash, Trace};
+use crate::trace::{Kind, Trace};
 
 /// A machine that a world can run: the core itself, or the core with its host's glue.
 pub trait SimMachine:
@@ -210,6 +212,12 @@ impl<M: SimMachine, A> Kernel<M, A> {
         self.network.reachable(from, to)
     }
 
+    /// Whether packets from one node get to another.
+    #[must_use]
+    pub fn path_open(&self, from: u32, to: u32) -> bool {
+        self.network.path_open(from, to)
+    }
+
     /// The conditions in force.
     #[must_use]
     pub fn conditions(&self) -> Conditions {
@@ -338,138 +346,5 @@ impl<M: SimMachine, A> Kernel<M, A> {
     /// The last events in words, if the run keeps them.
     pub fn last_events(&self) -> impl Iterator<Item = &str> {
         self.trace.last()
-    }
-
-    pub(crate) fn advance(&mut self, now: Instant) {
-        self.now = now;
-    }
-
-    pub(crate) fn endpoint(&self, node: u32) -> Option<Endpoint> {
-        let node_state = &self.nodes[node as usize];
-        node_state.running.as_ref()?;
-        Some(Endpoint {
-            node,
-            start: node_state.starts.len() as u32,
-        })
-    }
-
-    pub(crate) fn endpoint_of(&self, process: &ProcessId) -> Option<Endpoint> {
-        self.by_process.get(process).copied()
-    }
-
-    pub(crate) fn process_at(&self, endpoint: Endpoint) -> Option<ProcessId> {
-        let starts = &self.nodes.get(endpoint.node as usize)?.starts;
-        starts.get(endpoint.start.checked_sub(1)? as usize).copied()
-    }
-
-    /// Names the next process of a node; it runs once [`Self::install`] is called.
-    pub(crate) fn next_process(&mut self, node: u32) -> (ProcessId, Clock) {
-        let slot = &mut self.nodes[node as usize];
-        let start = slot.starts.len() as u64 + 1;
-        let seed = self.seed.child("process").nth(u64::from(node)).nth(start);
-        let mut dice = seed.dice();
-        let incarnation = Incarnation(dice.word());
-        let process = ProcessId {
-            peer: slot.peer,
-            incarnation,
-        };
-        slot.starts.push(process);
-        let endpoint = Endpoint {
-            node,
-            start: start as u32,
-        };
-        self.by_process.insert(process, endpoint);
-        self.network.start(node, endpoint.start);
-        (
-            process,
-            Clock::any(self.network.conditions.drift_ppm, &mut dice),
-        )
-    }
-
-    pub(crate) fn install(&mut self, node: u32, running: Running<M>) {
-        let slot = &mut self.nodes[node as usize];
-        slot.running = Some(running);
-        slot.paused = false;
-        slot.backlog.clear();
-    }
-
-    /// Drops a node's machine, and with it its timers and its backlog.
-    pub(crate) fn forget(&mut self, node: u32) -> bool {
-        let slot = &mut self.nodes[node as usize];
-        slot.backlog.clear();
-        slot.paused = false;
-        slot.running.take().is_some()
-    }
-
-    pub(crate) fn pause(&mut self, node: u32) {
-        if self.network.host(node) == HostState::Running {
-            self.nodes[node as usize].paused = true;
-            self.network.pause(node, true);
-        }
-    }
-
-    pub(crate) fn resume(&mut self, node: u32) {
-        if self.network.host(node) == HostState::Paused {
-            self.nodes[node as usize].paused = false;
-            self.network.pause(node, false);
-            if let Some(to) = self.endpoint(node) {
-                self.queue.push(self.now, Due::Drain(to));
-            }
-        }
-    }
-
-    /// The input, if the node handles it now; else it waits in the node's backlog, or is lost
-    /// with the process that it was for.
-    pub(crate) fn admit(&mut self, to: Endpoint, input: InputOf<M>) -> Option<InputOf<M>> {
-        if self.endpoint(to.node) != Some(to) {
-            return None;
-        }
-        let slot = &mut self.nodes[to.node as usize];
-        if slot.paused || !slot.backlog.is_empty() {
-            slot.backlog.push_back(input);
-            return None;
-        }
-        Some(input)
-    }
-
-    /// The first input of a resumed node's backlog. The caller handles it and drains on.
-    pub(crate) fn drain(&mut self, to: Endpoint) -> Option<InputOf<M>> {
-        if self.endpoint(to.node) != Some(to) || self.nodes[to.node as usize].paused {
-            return None;
-        }
-        let slot = &mut self.nodes[to.node as usize];
-        let input = slot.backlog.pop_front()?;
-        if !slot.backlog.is_empty() {
-            let pace = Duration::from_micros(self.dice.between(2, 20));
-            self.queue.push(self.now + pace, Due::Drain(to));
-        }
-        Some(input)
-    }
-
-    /// Schedules what the network left over after a call.
-    pub(crate) fn collect(&mut self) {
-        for delivery in self.network.deliveries.drain(..) {
-            self.queue.push(self.now, Due::Delivery(delivery));
-        }
-        self.collect_scheduled();
-    }
-
-    pub(crate) fn collect_scheduled(&mut self) {
-        for (at, due) in self.network.scheduled.drain(..) {
-            self.queue.push(at, Due::Network(due));
-        }
-    }
-
-    pub(crate) fn timer_lateness(&mut self) -> Duration {
-        let longest = self.network.conditions.timer_lateness;
-        self.dice.duration(Duration::ZERO, longest)
-    }
-
-    pub(crate) fn record(&mut self, node: u32, kind: Kind, payload: &impl Debug) {
-        let mut hash = RunningHash::default();
-        hash.debug(payload);
-        self.trace.record(self.now, node, kind, hash.value(), || {
-            format!("{payload:?}")
-        });
     }
 }

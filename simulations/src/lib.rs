@@ -16,3 +16,13 @@ pub mod queue;
 pub mod seed;
 pub mod trace;
 pub mod world;
+
+pub mod directory;
+pub mod gossip;
+pub mod invariants;
+pub mod membership;
+pub mod oracle;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod witness;

@@ -69,8 +69,11 @@ pub trait Environment<M: SimMachine>: Sized {
     /// What the environment wakes itself for.
     type Alarm: Debug;
 
-    /// Makes the machine of a process that starts, and gives it its first commands.
+    /// Makes the machine of a process that starts.
     fn start(&mut self, kernel: &mut Kernel<M, Self::Alarm>, start: Start) -> M;
+
+    /// The process runs now: the place for its first commands.
+    fn started(&mut self, _kernel: &mut Kernel<M, Self::Alarm>, _start: Start) {}
 
     /// Takes a message over the wire, mostly by [`over_the_wire`].
     ///

@@ -1,3 +1,5 @@
+//! Links under every kind of fault, without a world around them.
+
 use overlay_proto::Duration;
 
 use super::*;

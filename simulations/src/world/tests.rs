@@ -1,3 +1,5 @@
+//! A toy machine in the world: what a node can rely on.
+
 use std::collections::BTreeMap;
 
 use overlay_proto::{Duration, Sink};

@@ -1,0 +1,6 @@
+//! What must hold in every run: one property per file, with its source.
+
+pub mod incarnation_monotonic;
+pub mod left_stays_left;
+pub mod no_live_member_buried;
+pub mod view_converges;

@@ -1,0 +1,381 @@
+//! The overlay machine in the world: joins, crashes, leaves, and one view after the heal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use overlay_proto::member::{MemberRecord, SignedRecord};
+use overlay_proto::plain_keys::PlainKeys;
+use overlay_proto::view::MembershipView;
+use overlay_proto::{
+    Announcement, Command, Duration, Event, Instant, LinkDown, LostCause, Message, Overlay,
+    OverlayConfig, PeerId, ProcessId, Role,
+};
+
+use crate::faults::{Fault, FaultKinds, FaultPlan};
+use crate::gossip::Mesh;
+use crate::invariants::incarnation_monotonic::{self, IncarnationMonotonic};
+use crate::invariants::left_stays_left::{self, LeftStaysLeft};
+use crate::invariants::no_live_member_buried::{self, NoLiveMemberBuried};
+use crate::invariants::view_converges;
+use crate::kernel::Kernel;
+use crate::scenario::Scenario;
+use crate::seed::{Dice, Seed};
+use crate::world::{Ending, Environment, Start, Transmitted, World, over_the_wire};
+
+/// A node that knows nobody asks the registry this often.
+const DISCOVERY_PERIOD: Duration = Duration::from_secs(2);
+/// Mean time between two changes of some member's record.
+const CHANGE_PERIOD: Duration = Duration::from_secs(4);
+/// How often convergence is looked at after the heal.
+const POLL_PERIOD: Duration = Duration::from_millis(250);
+/// Once converged, views stay so at least this long before the run ends.
+const STABLE_FOR: Duration = Duration::from_secs(10);
+/// Largest loss at which no burial of a live member is excused.
+const LITTLE_LOSS: f64 = 0.02;
+/// Unix time of the start of the world, milliseconds.
+const WORLD_START_UNIX_MS: u64 = 1_800_000_000_000;
+
+type OverlayKernel = Kernel<Overlay, Alarm>;
+
+/// What the membership environment wakes itself for.
+#[derive(Clone, Copy, Debug)]
+pub enum Alarm {
+    /// A process that still knows nobody asks the registry.
+    Discover(ProcessId),
+    /// Some member changes its record.
+    Change,
+    /// Looks whether the views agree.
+    Poll,
+}
+
+/// The environment of overlay machines.
+pub struct Membership {
+    mesh: Mesh,
+    dice: Dice,
+    /// The node that runs as a client, if any.
+    client: Option<u32>,
+    announced: BTreeMap<ProcessId, Announcement>,
+    views: BTreeMap<ProcessId, MembershipView>,
+    leaving: BTreeSet<ProcessId>,
+    monotonic: IncarnationMonotonic,
+    buried: NoLiveMemberBuried,
+    left: LeftStaysLeft,
+    heal_within: Duration,
+    healed_at: Option<Instant>,
+    converged_at: Option<Instant>,
+}
+
+/// Runs a membership scenario with this seed; `keep` events are kept in words.
+#[must_use]
+pub fn run(scenario: &Scenario, nodes: u32, seed: Seed, keep: usize) -> World<Overlay, Membership> {
+    let plan = FaultPlan::draw(seed, &scenario.fault_space(nodes));
+    let environment = Membership::new(scenario, &plan, nodes, seed);
+    let mut world = World::new(nodes, plan.conditions, seed, keep, environment);
+    let mut dice = seed.child("starts").dice();
+    for node in 0..nodes {
+        let after = dice.duration(Duration::ZERO, Duration::from_secs(3));
+        world.kernel.fault(after, Fault::Start(node));
+    }
+    world.kernel.alarm(CHANGE_PERIOD, Alarm::Change);
+    world.schedule(&plan);
+    let [crashes, pauses, cuts, leaves] = plan.counts();
+    for (name, count) in [
+        ("crashes", crashes),
+        ("pauses", pauses),
+        ("cuts", cuts),
+        ("leaves", leaves),
+    ] {
+        world.kernel.count(name, count);
+    }
+    let end = scenario.heal_at() + Duration::from_secs(scenario.heal_seconds) + STABLE_FOR;
+    // A violation stays in the kernel, where the caller finds it with the last events.
+    let _violation = world.run_until(end);
+    world
+}
+
+impl Membership {
+    fn new(scenario: &Scenario, plan: &FaultPlan, nodes: u32, seed: Seed) -> Self {
+        let mut dice = seed.child("membership").dice();
+        let FaultKinds {
+            pause,
+            partition,
+            one_way,
+            ..
+        } = plan.kinds;
+        let strict = !(pause || partition || one_way) && plan.conditions.loss <= LITTLE_LOSS;
+        Self {
+            mesh: Mesh::new(nodes, seed),
+            client: (nodes > 3 && dice.chance(0.3)).then(|| nodes - 1),
+            dice,
+            announced: BTreeMap::new(),
+            views: BTreeMap::new(),
+            leaving: BTreeSet::new(),
+            monotonic: IncarnationMonotonic::default(),
+            buried: NoLiveMemberBuried::new(strict),
+            left: LeftStaysLeft::default(),
+            heal_within: Duration::from_secs(scenario.heal_seconds),
+            healed_at: None,
+            converged_at: None,
+        }
+    }
+
+    /// What a registry would say: some nodes that run or ran, as introductions.
+    fn introductions(&mut self, kernel: &OverlayKernel, node: u32) -> Vec<SignedRecord> {
+        let mut others: Vec<u32> = (0..kernel.node_count())
+            .filter(|other| *other != node && Some(*other) != self.client)
+            .filter(|other| !kernel.starts(*other).is_empty())
+            .collect();
+        self.dice.shuffle(&mut others);
+        others.truncate(3);
+        let processes = others
+            .iter()
+            .filter_map(|other| kernel.starts(*other).last());
+        processes.map(introduction).collect()
+    }
+
+    fn announce(&mut self, kernel: &mut OverlayKernel, node: u32, process: ProcessId) {
+        let load = self.dice.below(1_000) as u32;
+        let announcement = Announcement {
+            addresses: vec![format!("/memory/{}", node + 1)],
+            kinds: Vec::new(),
+            capacity: 1_000,
+            load,
+            ..Announcement::default()
+        };
+        self.announced.insert(process, announcement.clone());
+        kernel.command(node, Duration::ZERO, Command::Announce(announcement));
+    }
+
+    fn changed_view(&mut self, kernel: &mut OverlayKernel, node: u32, view: MembershipView) {
+        let Some(observer) = kernel.process(node) else {
+            return;
+        };
+        for member in view.members() {
+            let process = member.record.process;
+            let starts = kernel.node_of(&process.peer).map(|n| kernel.starts(n));
+            let start = starts.and_then(|starts| starts.iter().position(|one| *one == process));
+            let Some(start) = start else {
+                kernel.violate(incarnation_monotonic::NAME, format!("{process} never was"));
+                return;
+            };
+            let seen = self
+                .monotonic
+                .entry(observer, process.peer, start, member.record.sequence);
+            kernel.check(incarnation_monotonic::NAME, seen);
+        }
+        self.views.insert(observer, view);
+    }
+
+    fn lost(&mut self, kernel: &mut OverlayKernel, node: u32, process: ProcessId, why: LostCause) {
+        let Some(observer) = kernel.process(node) else {
+            return;
+        };
+        match why {
+            LostCause::Dead if kernel.runs(&process) && !self.leaving.contains(&process) => {
+                let excused = self.buried.buried(kernel.now(), observer, process);
+                kernel.check(no_live_member_buried::NAME, excused);
+                kernel.count("live members buried", 1);
+            }
+            LostCause::Left => {
+                self.left.left(observer, process);
+                if !self.leaving.contains(&process) {
+                    let words = format!("{observer} says that {process} left, which never said so");
+                    kernel.violate(left_stays_left::NAME, words);
+                }
+            }
+            LostCause::Dead | LostCause::Replaced => {}
+        }
+    }
+
+    fn publish(&mut self, kernel: &mut OverlayKernel, node: u32, batch: &bytes::Bytes) {
+        let receivers = self.mesh.publish(kernel, node);
+        kernel.count("gossip messages", receivers.len() as u64);
+        kernel.count("gossip bytes", (receivers.len() * batch.len()) as u64);
+        for (receiver, after) in receivers {
+            if Some(receiver) != self.client {
+                kernel.command(receiver, after, Command::Gossip(batch.clone()));
+            }
+        }
+    }
+
+    /// Compares all views with the truth; the run must converge in time and then stay so.
+    fn poll(&mut self, kernel: &mut OverlayKernel) {
+        let Some(healed_at) = self.healed_at else {
+            return;
+        };
+        let now = kernel.now();
+        match (self.agreement(kernel), self.converged_at) {
+            (Ok(()), None) => {
+                self.converged_at = Some(now);
+                kernel.count(
+                    "ms from heal to one view",
+                    now.since(healed_at).as_millis() as u64,
+                );
+            }
+            (Ok(()), Some(_)) => {}
+            (Err(detail), reached) => {
+                let late = now.since(healed_at) > self.heal_within;
+                if late && reached.is_none_or(|at| now.since(at) > self.heal_within) {
+                    kernel.violate(view_converges::NAME, detail);
+                } else if reached.is_some() {
+                    kernel.violate(view_converges::NAME, format!("no longer: {detail}"));
+                }
+            }
+        }
+        let refuted = self.buried.check(now, healed_at, self.heal_within);
+        kernel.check(no_live_member_buried::NAME, refuted);
+        kernel.alarm(POLL_PERIOD, Alarm::Poll);
+    }
+
+    fn agreement(&self, kernel: &OverlayKernel) -> Result<(), String> {
+        let expected: BTreeMap<ProcessId, u32> = kernel
+            .running()
+            .filter(|node| Some(*node) != self.client)
+            .filter_map(|node| kernel.process(node))
+            .map(|process| (process, self.announced.get(&process).map_or(0, |a| a.load)))
+            .collect();
+        let nothing = MembershipView::default();
+        for process in kernel.running().filter_map(|node| kernel.process(node)) {
+            let view = self.views.get(&process).unwrap_or(&nothing);
+            view_converges::agrees(process, view, &expected)?;
+        }
+        Ok(())
+    }
+}
+
+/// A record as an introducer would hand it out: believed by nobody, dialled by those who need.
+fn introduction(process: &ProcessId) -> SignedRecord {
+    let record = MemberRecord {
+        process: *process,
+        sequence: 0,
+        addresses: vec!["/memory/0".to_owned()],
+        kinds: Vec::new(),
+        capacity: 0,
+        load: 0,
+        labels: Vec::new(),
+        leaving: false,
+        stamp: 0,
+    };
+    SignedRecord::sign(&record, &PlainKeys(process.peer))
+}
+
+impl Environment<Overlay> for Membership {
+    type Alarm = Alarm;
+
+    fn start(&mut self, _kernel: &mut OverlayKernel, start: Start) -> Overlay {
+        let offset_ms = start.clock.shows(Instant::ZERO).as_micros() / 1_000;
+        let config = OverlayConfig {
+            epoch_unix_ms: WORLD_START_UNIX_MS - offset_ms,
+            ..OverlayConfig::default()
+        };
+        let role = if Some(start.node) == self.client {
+            Role::Client
+        } else {
+            Role::Member
+        };
+        let keys = Box::new(PlainKeys(start.process.peer));
+        Overlay::new(config, keys, start.process, role, start.seed.value())
+    }
+
+    fn started(&mut self, kernel: &mut OverlayKernel, start: Start) {
+        if Some(start.node) != self.client {
+            self.announce(kernel, start.node, start.process);
+        }
+        let after = self
+            .dice
+            .duration(Duration::ZERO, Duration::from_millis(300));
+        kernel.alarm(after, Alarm::Discover(start.process));
+    }
+
+    fn transmit(&mut self, message: Message) -> Result<Transmitted<Message>, String> {
+        over_the_wire(&message)
+    }
+
+    fn event(&mut self, kernel: &mut OverlayKernel, node: u32, event: Event) {
+        match event {
+            Event::Publish(batch) => self.publish(kernel, node, &batch),
+            Event::View(view) => self.changed_view(kernel, node, view),
+            Event::Joined(process) => {
+                if let Some(observer) = kernel.process(node) {
+                    self.buried.revived(observer, process);
+                    kernel.check(left_stays_left::NAME, self.left.joined(observer, process));
+                }
+            }
+            Event::Lost { process, cause } => self.lost(kernel, node, process, cause),
+            Event::Dial { peer, .. } => {
+                if !kernel.dial(node, &peer) {
+                    let reason = LinkDown::Unreachable;
+                    let after = kernel.conditions().dial_timeout;
+                    kernel.command(node, after, Command::DialFailed { peer, reason });
+                }
+            }
+            Event::Close(process) => kernel.close(node, &process),
+            Event::Left => kernel.stop(node),
+            Event::Cluster(_) => kernel.count("cluster events", 1),
+            Event::ClusterMerged { .. } => kernel.count("clusters merged", 1),
+            Event::ClusterConflict { .. } => kernel.count("cluster conflicts", 1),
+            Event::Remember(_) => {}
+        }
+    }
+
+    fn alarm(&mut self, kernel: &mut OverlayKernel, alarm: Alarm) {
+        match alarm {
+            Alarm::Discover(process) => {
+                let Some(node) = kernel.node_of(&process.peer) else {
+                    return;
+                };
+                let knows = self.views.get(&process).map_or(0, MembershipView::len);
+                if !kernel.runs(&process) || knows > 1 {
+                    return;
+                }
+                let records = self.introductions(kernel, node);
+                kernel.command(node, Duration::ZERO, Command::Introduce(records));
+                kernel.alarm(DISCOVERY_PERIOD, alarm);
+            }
+            Alarm::Change if self.healed_at.is_none() => {
+                let members: Vec<u32> = kernel
+                    .running()
+                    .filter(|node| Some(*node) != self.client)
+                    .collect();
+                let chosen = self.dice.pick(&members).copied();
+                let process = chosen.and_then(|node| kernel.process(node));
+                if let (Some(node), Some(process)) = (chosen, process)
+                    && !self.leaving.contains(&process)
+                {
+                    self.announce(kernel, node, process);
+                }
+                let after = self.dice.exponential(CHANGE_PERIOD);
+                kernel.alarm(after, Alarm::Change);
+            }
+            Alarm::Change => {}
+            Alarm::Poll => self.poll(kernel),
+        }
+    }
+
+    fn leave(&mut self, kernel: &mut OverlayKernel, node: u32) {
+        if let Some(process) = kernel.process(node) {
+            self.leaving.insert(process);
+            kernel.command(node, Duration::ZERO, Command::Leave);
+        }
+    }
+
+    fn ended(&mut self, _kernel: &mut OverlayKernel, process: ProcessId, _how: Ending) {
+        self.buried.ended(process);
+        self.views.remove(&process);
+        self.announced.remove(&process);
+    }
+
+    fn dial_failed(
+        &mut self,
+        kernel: &mut OverlayKernel,
+        node: u32,
+        peer: PeerId,
+        reason: LinkDown,
+    ) {
+        kernel.command(node, Duration::ZERO, Command::DialFailed { peer, reason });
+    }
+
+    fn healed(&mut self, kernel: &mut OverlayKernel) {
+        self.healed_at = Some(kernel.now());
+        kernel.alarm(POLL_PERIOD, Alarm::Poll);
+    }
+}

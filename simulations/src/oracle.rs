@@ -1,0 +1,316 @@
+//! What clients were promised: every call with its times and its end, and what must be true of
+//! the object's effects afterwards.
+//!
+//! Source: the client oracle of openraft's simulation tests, over unique write serials; the
+//! outcome classes are those of design section 3, promises 3 to 5.
+
+use std::collections::BTreeMap;
+
+use overlay_proto::Instant;
+
+/// Names a call in one run.
+pub type CallId = u64;
+
+/// A place in an object's history, as a reply claims it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Witness {
+    /// The replica set that answered, as one number that grows.
+    pub epoch: u64,
+    /// The version that a write made, or that a read saw.
+    pub version: u64,
+}
+
+/// How a call ended for its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class<R> {
+    /// It ran, with this result.
+    Ok(R),
+    /// It did not run and never will.
+    NotExecuted,
+    /// It ran and changed nothing.
+    Failed,
+    /// It took effect; the result is lost.
+    Executed,
+    /// It may have run, once at most.
+    Indeterminate,
+}
+
+/// The end of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End<R> {
+    /// When the caller got it.
+    pub at: Instant,
+    /// What it says.
+    pub class: Class<R>,
+    /// Where the call stands in the object's history, if the reply says so.
+    pub witness: Option<Witness>,
+}
+
+/// One call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call<O, R> {
+    /// Its name; a write leaves it in the object's log of effects.
+    pub id: CallId,
+    /// Through which handle it was made.
+    pub handle: u64,
+    /// What was called.
+    pub operation: O,
+    /// Whether it may change the object.
+    pub write: bool,
+    /// When.
+    pub invoked: Instant,
+    /// How it ended; `None` while it is open, and for ever if the caller died.
+    pub end: Option<End<R>>,
+}
+
+impl<O, R> Call<O, R> {
+    /// Whether the caller knows that the call took effect.
+    #[must_use]
+    pub fn acknowledged(&self) -> bool {
+        self.end
+            .as_ref()
+            .is_some_and(|end| matches!(end.class, Class::Ok(_) | Class::Executed))
+    }
+
+    /// Whether the caller knows that the call changed nothing and will not.
+    #[must_use]
+    pub fn denied(&self) -> bool {
+        self.end
+            .as_ref()
+            .is_some_and(|end| matches!(end.class, Class::NotExecuted | Class::Failed))
+    }
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{property}: {detail}")]
+pub struct Anomaly {
+    /// Which promise.
+    pub property: &'static str,
+    /// How.
+    pub detail: String,
+}
+
+impl Anomaly {
+    pub(crate) fn new(property: &'static str, detail: String) -> Self {
+        Self { property, detail }
+    }
+}
+
+/// The calls of all clients on one object.
+#[derive(Clone, Debug)]
+pub struct History<O, R> {
+    calls: BTreeMap<CallId, Call<O, R>>,
+}
+
+impl<O, R> Default for History<O, R> {
+    fn default() -> Self {
+        Self {
+            calls: BTreeMap::new(),
+        }
+    }
+}
+
+impl<O, R> History<O, R> {
+    /// A call begins. Calls of one handle must be recorded in the order made.
+    pub fn invoke(&mut self, call: Call<O, R>) {
+        self.calls.insert(call.id, call);
+    }
+
+    /// A call ends.
+    ///
+    /// # Errors
+    /// [`Anomaly`] if there is no such call, or it has ended before.
+    pub fn finish(&mut self, id: CallId, end: End<R>) -> Result<(), Anomaly> {
+        let property = "one_end_per_call";
+        let Some(call) = self.calls.get_mut(&id) else {
+            return Err(Anomaly::new(
+                property,
+                format!("call {id} ended and never began"),
+            ));
+        };
+        if call.end.is_some() {
+            return Err(Anomaly::new(property, format!("call {id} ended twice")));
+        }
+        call.end = Some(end);
+        Ok(())
+    }
+
+    /// A call.
+    #[must_use]
+    pub fn call(&self, id: CallId) -> Option<&Call<O, R>> {
+        self.calls.get(&id)
+    }
+
+    /// All calls, by id.
+    pub fn calls(&self) -> impl Iterator<Item = &Call<O, R>> {
+        self.calls.values()
+    }
+
+    /// Number of calls.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether there was no call.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Checks the object's final `log`: the ids of the writes that took effect, in order.
+    ///
+    /// # Errors
+    /// The first promise found broken.
+    pub fn check_effects(&self, log: &[CallId]) -> Result<(), Anomaly> {
+        let places = self.one_effect_per_call(log)?;
+        self.acknowledged_never_lost(&places)?;
+        self.order_per_handle(&places)
+    }
+
+    /// Every effect is that of one call that was made and not denied.
+    fn one_effect_per_call(&self, log: &[CallId]) -> Result<BTreeMap<CallId, usize>, Anomaly> {
+        let broken = |detail| Err(Anomaly::new("one_effect_per_call", detail));
+        let mut places = BTreeMap::new();
+        for (place, id) in log.iter().enumerate() {
+            if let Some(first) = places.insert(*id, place) {
+                return broken(format!(
+                    "call {id} took effect at {first} and again at {place}"
+                ));
+            }
+            match self.calls.get(id) {
+                None => return broken(format!("effect of call {id}, which nobody made")),
+                Some(call) if !call.write => return broken(format!("read {id} took effect")),
+                Some(call) if call.denied() => {
+                    return broken(format!("call {id} took effect at {place} and was denied"));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(places)
+    }
+
+    /// What was acknowledged is there in the end.
+    fn acknowledged_never_lost(&self, places: &BTreeMap<CallId, usize>) -> Result<(), Anomaly> {
+        let lost = self
+            .calls
+            .values()
+            .find(|call| call.write && call.acknowledged() && !places.contains_key(&call.id));
+        match lost {
+            Some(call) => Err(Anomaly::new(
+                "acknowledged_never_lost",
+                format!("call {} was acknowledged and is not in the log", call.id),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Calls through one handle take effect in the order made. Ids of one handle's calls grow.
+    fn order_per_handle(&self, places: &BTreeMap<CallId, usize>) -> Result<(), Anomaly> {
+        let mut newest: BTreeMap<u64, (usize, CallId)> = BTreeMap::new();
+        for call in self.calls.values() {
+            let Some(&place) = places.get(&call.id) else {
+                continue;
+            };
+            if let Some((before, earlier)) = newest.insert(call.handle, (place, call.id))
+                && before > place
+            {
+                return Err(Anomaly::new(
+                    "order_per_handle",
+                    format!(
+                        "handle {}: call {} took effect at {place}, before the earlier call \
+                         {earlier} at {before}",
+                        call.handle, call.id
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(ends: &[(CallId, u64, Option<Class<u32>>)]) -> History<(), u32> {
+        let mut history = History::default();
+        for (id, handle, class) in ends {
+            history.invoke(Call {
+                id: *id,
+                handle: *handle,
+                operation: (),
+                write: true,
+                invoked: Instant::ZERO,
+                end: None,
+            });
+            if let Some(class) = class {
+                let end = End {
+                    at: Instant::ZERO,
+                    class: *class,
+                    witness: None,
+                };
+                history.finish(*id, end).unwrap();
+            }
+        }
+        history
+    }
+
+    fn broken(history: &History<(), u32>, log: &[CallId]) -> &'static str {
+        history.check_effects(log).unwrap_err().property
+    }
+
+    #[test]
+    fn accepts_what_was_promised() {
+        let history = history(&[
+            (1, 1, Some(Class::Ok(0))),
+            (2, 1, Some(Class::NotExecuted)),
+            (3, 2, Some(Class::Indeterminate)),
+            (4, 1, Some(Class::Executed)),
+            (5, 2, None),
+        ]);
+        assert_eq!(history.check_effects(&[1, 4]), Ok(()));
+        assert_eq!(history.check_effects(&[1, 3, 4, 5]), Ok(()));
+        assert_eq!(history.check_effects(&[3, 1, 5, 4]), Ok(()));
+    }
+
+    #[test]
+    fn catches_a_lost_acknowledged_write() {
+        for class in [Class::Ok(1), Class::Executed] {
+            let history = history(&[(1, 1, Some(class)), (2, 1, None)]);
+            assert_eq!(broken(&history, &[2]), "acknowledged_never_lost");
+        }
+    }
+
+    #[test]
+    fn catches_a_second_effect_a_phantom_and_an_effect_of_a_denied_call() {
+        let history = history(&[
+            (1, 1, Some(Class::Indeterminate)),
+            (2, 1, Some(Class::NotExecuted)),
+            (3, 1, Some(Class::Failed)),
+        ]);
+        for log in [&[1, 1][..], &[9], &[2], &[3]] {
+            assert_eq!(broken(&history, log), "one_effect_per_call", "{log:?}");
+        }
+    }
+
+    #[test]
+    fn catches_calls_of_one_handle_out_of_order() {
+        let history = history(&[(1, 7, None), (2, 8, None), (3, 7, None)]);
+        assert_eq!(history.check_effects(&[2, 1, 3]), Ok(()));
+        assert_eq!(broken(&history, &[3, 2, 1]), "order_per_handle");
+    }
+
+    #[test]
+    fn catches_a_second_end() {
+        let mut history = history(&[(1, 1, Some(Class::Ok(0)))]);
+        let end = End {
+            at: Instant::ZERO,
+            class: Class::Failed,
+            witness: None,
+        };
+        assert!(history.finish(1, end).is_err());
+        assert!(history.finish(2, end).is_err());
+    }
+}

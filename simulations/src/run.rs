@@ -1,0 +1,107 @@
+//! Runs scenarios: one seed with its report, or many seeds side by side.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::kernel::{Kernel, SimMachine};
+use crate::membership;
+use crate::report::{EVENTS_KEPT, Failure, Report, millis};
+use crate::scenario::{Scenario, Workload};
+use crate::seed::Seed;
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The scenario's name, for the report and the line that reproduces a failure.
+    pub name: String,
+    /// The scenario.
+    pub scenario: Scenario,
+    /// Number of nodes, instead of drawing it.
+    pub nodes: Option<u32>,
+    /// Further arguments for the line that reproduces a failure.
+    pub arguments: String,
+}
+
+impl Plan {
+    /// A scenario as it is.
+    #[must_use]
+    pub fn new(name: &str, scenario: Scenario) -> Self {
+        Self {
+            name: name.to_owned(),
+            scenario,
+            nodes: None,
+            arguments: String::new(),
+        }
+    }
+
+    /// Runs one seed. After a failure the seed is run again to tell its last events.
+    #[must_use]
+    pub fn run(&self, seed: u64) -> Report {
+        let report = self.attempt(seed, 0);
+        if report.failure.is_some() {
+            self.attempt(seed, EVENTS_KEPT)
+        } else {
+            report
+        }
+    }
+
+    fn attempt(&self, seed: u64, keep: usize) -> Report {
+        let root = Seed::new(seed).child(&self.name);
+        let nodes = self.nodes.unwrap_or_else(|| self.scenario.draw_nodes(root));
+        match self.scenario.workload {
+            Workload::Membership => {
+                let world = membership::run(&self.scenario, nodes, root, keep);
+                self.report(seed, &world.kernel)
+            }
+        }
+    }
+
+    fn report<M: SimMachine, A>(&self, seed: u64, kernel: &Kernel<M, A>) -> Report {
+        let failure = kernel.violation().map(|violation| {
+            let last = kernel.last_events().map(str::to_owned).collect();
+            let line = format!("sim run {} --seed {seed}{}", self.name, self.arguments);
+            Failure::new(violation, line, last)
+        });
+        Report {
+            scenario: self.name.clone(),
+            seed,
+            nodes: kernel.node_count(),
+            hash: format!("{:016x}", kernel.hash()),
+            events: kernel.events(),
+            simulated_ms: millis(kernel.now()),
+            counters: kernel.counters().clone(),
+            failure,
+        }
+    }
+
+    /// Runs seeds from `first` on, `jobs` at a time, and hands each report to `each` as it
+    /// comes. Stops early once `each` returns false.
+    pub fn sweep(
+        &self,
+        first: u64,
+        seeds: u64,
+        jobs: usize,
+        each: impl FnMut(Report) -> bool + Send,
+    ) {
+        let next = AtomicU64::new(first);
+        let end = first.saturating_add(seeds);
+        let each = Mutex::new(each);
+        std::thread::scope(|scope| {
+            for _ in 0..jobs.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        if seed >= end {
+                            return;
+                        }
+                        let report = self.run(seed);
+                        let go_on = each.lock().is_ok_and(|mut each| each(report));
+                        if !go_on {
+                            next.store(end, Ordering::Relaxed);
+                        }
+                    }
+                });
+            }
+        });
+    }
+}

@@ -1,0 +1,36 @@
+//! The smoke scenario and 500 seeds of membership.
+
+use simulations::run::Plan;
+use simulations::scenario::Scenario;
+
+fn sweep(name: &str, seeds: u64) {
+    let plan = Plan::new(name, Scenario::named(name).unwrap());
+    let mut reports = Vec::new();
+    plan.sweep(0, seeds, 2, |report| {
+        reports.push(report);
+        reports
+            .last()
+            .is_some_and(|report| report.failure.is_none())
+    });
+    if let Some(failed) = reports.iter().find(|report| report.failure.is_some()) {
+        panic!("\n{failed}");
+    }
+    assert_eq!(reports.len() as u64, seeds);
+    for needed in ["crashes", "pauses", "leaves"] {
+        let total: u64 = reports
+            .iter()
+            .filter_map(|report| report.counters.get(needed))
+            .sum();
+        assert!(total > seeds / 10, "only {total} {needed} in {seeds} seeds");
+    }
+}
+
+#[test]
+fn smoke() {
+    sweep("smoke", 20);
+}
+
+#[test]
+fn membership() {
+    sweep("membership", 500);
+}
