@@ -47,18 +47,27 @@ pub struct MembershipConfig {
     /// Suspects in percent of the view from which on a storm is assumed (Rapid's idea of
     /// cutting once, in a cheap form): then nobody is declared dead.
     pub storm_percent: usize,
-    /// Declarations of one moment are held this long in all, to be made as one batch.
+    /// Declarations wait until no new suspect arrived for this long, to be made as one batch.
+    pub hold_quiet: Duration,
+    /// Declarations wait this long in all.
     pub hold_max: Duration,
     /// A suspicion older than this is decided even in a storm, or a cluster that lost half of
     /// its members would never say so (guess).
     pub storm_patience: Duration,
     /// Events wait this long to travel in one gossip message.
     pub gossip_batch: Duration,
+    /// News learned otherwise than by gossip is gossiped after a random part of this time,
+    /// unless gossip carries it meanwhile.
+    pub relay_delay: Duration,
+    /// Records waiting to be gossiped so; further ones are left to anti-entropy.
+    pub relays_max: usize,
     /// Time between anti-entropy exchanges while views agree.
     pub sync_period: Duration,
     /// Time to the next exchange after one that brought news.
     pub sync_period_busy: Duration,
-    /// How long dead and departed members are remembered.
+    /// How long dead and departed members are part of anti-entropy.
+    pub dead_synced: Duration,
+    /// How long dead and departed members are remembered, to reach them again.
     pub dead_kept: Duration,
     /// Time between attempts to reach one dead member again (foca: about a minute).
     pub heal_period: Duration,
@@ -72,6 +81,8 @@ pub struct MembershipConfig {
     pub remember_period: Duration,
     /// Records in one event for the peer cache.
     pub remember_max: usize,
+    /// Resolution of all deadlines.
+    pub tick: Duration,
     /// Time for the goodbye to leave before the machine says that it may stop.
     pub leave_linger: Duration,
 }
@@ -95,11 +106,15 @@ impl Default for MembershipConfig {
             refutation_interval: Duration::from_millis(200),
             storm_suspects_min: 5,
             storm_percent: 20,
+            hold_quiet: Duration::from_millis(200),
             hold_max: Duration::from_secs(1),
             storm_patience: Duration::from_secs(30),
             gossip_batch: Duration::from_millis(50),
+            relay_delay: Duration::from_secs(2),
+            relays_max: 64,
             sync_period: Duration::from_secs(10),
             sync_period_busy: Duration::from_secs(1),
+            dead_synced: Duration::from_secs(3600),
             dead_kept: Duration::from_secs(24 * 3600),
             heal_period: Duration::from_secs(30),
             client_refresh: Duration::from_secs(2),
@@ -107,6 +122,7 @@ impl Default for MembershipConfig {
             view_batch: Duration::from_millis(50),
             remember_period: Duration::from_secs(10),
             remember_max: 64,
+            tick: Duration::from_millis(100),
             leave_linger: Duration::from_millis(150),
         }
     }

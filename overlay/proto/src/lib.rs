@@ -2,8 +2,9 @@
 //!
 //! The `overlay` crate drives them with tokio and libp2p, the `simulations` crate in virtual
 //! time. Modules import only leftwards in this order:
-//! `id · hash · time · machine · codec · member · plain_keys · view · cluster · message · config · counters ·
-//! interface`, then `{membership, connections, founding, registry, directory} · overlay`.
+//! `id · hash · time · machine · codec · member · plain_keys · view · cluster · message ·
+//! config · counters · interface`, then `{connections, directory, registry} · membership ·
+//! founding · overlay`.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -14,12 +15,15 @@ extern crate std;
 pub mod cluster;
 pub mod codec;
 pub mod config;
+pub mod connections;
 pub mod counters;
+pub mod founding;
 pub mod hash;
 pub mod id;
 pub mod interface;
 pub mod machine;
 pub mod member;
+pub mod membership;
 pub mod message;
 pub mod overlay;
 pub mod plain_keys;

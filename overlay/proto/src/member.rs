@@ -118,15 +118,26 @@ impl SignedRecord {
         Self { body, signature }
     }
 
+    /// The record as it claims to be, if it is well formed and within limits; for a glance at
+    /// its sequence before its signature is worth checking.
+    ///
+    /// # Errors
+    /// [`RecordError::Decode`] or [`RecordError::Limits`].
+    pub fn claim(&self) -> Result<MemberRecord, RecordError> {
+        let record: MemberRecord = codec::decode_limited(&self.body, RECORD_BYTES_MAX)?;
+        if record.within_limits() {
+            Ok(record)
+        } else {
+            Err(RecordError::Limits)
+        }
+    }
+
     /// The record, if it is well formed, within limits and signed by the peer that it names.
     ///
     /// # Errors
     /// [`RecordError`].
     pub fn open(&self, keys: &dyn Keys) -> Result<MemberRecord, RecordError> {
-        let record: MemberRecord = codec::decode_limited(&self.body, RECORD_BYTES_MAX)?;
-        if !record.within_limits() {
-            return Err(RecordError::Limits);
-        }
+        let record = self.claim()?;
         if keys.verify(&record.process.peer, &self.body, &self.signature) {
             Ok(record)
         } else {

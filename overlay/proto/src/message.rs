@@ -133,6 +133,9 @@ pub struct SyncEntry {
     pub record: SignedRecord,
     /// Its state, never [`MemberState::Suspect`].
     pub state: MemberState,
+    /// Seconds since it died or left, so that all forget it at about the same time.
+    #[serde(default)]
+    pub age_s: u64,
 }
 
 /// News of one member on the membership topic.

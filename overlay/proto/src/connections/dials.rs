@@ -1,0 +1,115 @@
+//! Dials under way and pauses between them.
+
+use alloc::collections::BTreeMap;
+
+use crate::config::ConnectionsConfig;
+use crate::id::PeerId;
+use crate::time::Instant;
+
+/// Peers whose failures are remembered.
+const FAILURES_MAX: usize = 1024;
+
+#[derive(Clone, Copy, Debug)]
+enum Dial {
+    Pending { until: Instant, failures: u32 },
+    Paused { until: Instant, failures: u32 },
+}
+
+/// All dials of this node.
+#[derive(Debug)]
+pub struct Dials {
+    config: ConnectionsConfig,
+    dials: BTreeMap<PeerId, Dial>,
+    pending: usize,
+}
+
+impl Dials {
+    /// No dials.
+    #[must_use]
+    pub fn new(config: ConnectionsConfig) -> Self {
+        Self {
+            config,
+            dials: BTreeMap::new(),
+            pending: 0,
+        }
+    }
+
+    /// Dials under way.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Whether a dial of this peer is under way.
+    #[must_use]
+    pub fn is_pending(&self, peer: &PeerId) -> bool {
+        matches!(self.dials.get(peer), Some(Dial::Pending { .. }))
+    }
+
+    /// Starts a dial, if none of this peer is under way or failed lately and there is room.
+    pub fn start(&mut self, now: Instant, peer: PeerId) -> bool {
+        if self.pending >= self.config.dials_max {
+            return false;
+        }
+        let failures = match self.dials.get(&peer) {
+            Some(Dial::Pending { .. }) => return false,
+            Some(Dial::Paused { until, .. }) if *until > now => return false,
+            Some(Dial::Paused { failures, .. }) => *failures,
+            None if self.dials.len() >= FAILURES_MAX => return false,
+            None => 0,
+        };
+        let until = now + self.config.dial_timeout;
+        self.dials.insert(peer, Dial::Pending { until, failures });
+        self.pending += 1;
+        true
+    }
+
+    /// A link with this peer came up.
+    pub fn succeeded(&mut self, peer: &PeerId) {
+        if let Some(Dial::Pending { .. }) = self.dials.remove(peer) {
+            self.pending = self.pending.saturating_sub(1);
+        }
+    }
+
+    /// A dial of this peer failed, or its link was lost. The pause doubles each time; `jitter`
+    /// of 0 to 255 makes it up to half longer, so that peers do not dial in step.
+    pub fn failed(&mut self, now: Instant, peer: PeerId, jitter: u8) {
+        let failures = match self.dials.remove(&peer) {
+            Some(Dial::Pending { failures, .. }) => {
+                self.pending = self.pending.saturating_sub(1);
+                failures
+            }
+            Some(Dial::Paused { failures, .. }) => failures,
+            None if self.dials.len() >= FAILURES_MAX => return,
+            None => 0,
+        };
+        let doubled = self.config.backoff_min * (1 << failures.min(16));
+        let pause = doubled.min(self.config.backoff_max);
+        let until = now + pause + pause * u32::from(jitter) / 512;
+        self.dials.insert(
+            peer,
+            Dial::Paused {
+                until,
+                failures: failures.saturating_add(1),
+            },
+        );
+    }
+
+    /// Gives up dials without an answer and forgets failures of long ago.
+    pub fn expire(&mut self, now: Instant) {
+        let forget = self.config.backoff_max;
+        let pending = &mut self.pending;
+        self.dials.retain(|_, dial| match *dial {
+            Dial::Pending { until, failures } if until <= now => {
+                *pending = pending.saturating_sub(1);
+                *dial = Dial::Paused {
+                    until: now,
+                    failures: failures.saturating_add(1),
+                };
+                true
+            }
+            Dial::Pending { .. } => true,
+            Dial::Paused { until, .. } => until + forget > now,
+        });
+    }
+}

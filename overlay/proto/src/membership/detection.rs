@@ -1,0 +1,400 @@
+//! Failure detection: probing the watched members, doubting the silent ones, judging doubts.
+
+use alloc::vec::Vec;
+
+use rand::RngExt;
+
+use super::probe::{Answered, Overdue};
+use super::{Cx, Membership};
+use crate::id::ProcessId;
+use crate::interface::{Outbox, Role, Timer};
+use crate::machine::LinkDown;
+use crate::member::MemberState;
+use crate::message::{MembershipEvent, Message};
+use crate::time::{Duration, Instant};
+
+impl Membership {
+    /// The probe timer fired: probes every watched member that was silent for half a period.
+    /// Half, as the answer to the last probe came just after the last round.
+    pub fn on_probe_round<O: Outbox>(&mut self, cx: &mut Cx<'_, O>) {
+        let period = self.config.probe_period;
+        self.check_lateness(cx.now, self.schedule.round_expected);
+        self.schedule.round_expected = Some(cx.now + period);
+        cx.out.set_timer(Timer::ProbeRound, period);
+        if self.own.is_none() {
+            return;
+        }
+        for target in self.watched() {
+            let heard = cx.links.last_heard(&target);
+            if heard.is_none_or(|at| cx.now.since(at) >= period / 2) {
+                self.probe(cx, target);
+            }
+        }
+    }
+
+    /// The tick timer is set and expected at this time.
+    pub fn expect_tick(&mut self, at: Instant) {
+        self.schedule.tick_expected = Some(at);
+    }
+
+    /// Looks after everything with a deadline.
+    pub fn on_tick<O: Outbox>(&mut self, cx: &mut Cx<'_, O>) {
+        let expected = self.schedule.tick_expected.take();
+        self.check_lateness(cx.now, expected);
+        for overdue in self
+            .probes
+            .overdue(cx.now, |process| cx.links.last_heard(process))
+        {
+            match overdue {
+                Overdue::Direct(target) => self.probe_indirectly(cx, target),
+                Overdue::Indirect(target) => self.suspect(cx, target, false),
+                Overdue::Relayed { requester, nonce } => {
+                    cx.out.send(
+                        requester,
+                        Message::ProbeReport {
+                            nonce,
+                            reached: false,
+                        },
+                    );
+                }
+            }
+        }
+        self.refute_late(cx);
+        for peer in self.news.due_relays(cx.now) {
+            let entry = self
+                .table
+                .get(&peer)
+                .filter(|entry| entry.is_living() && !entry.gossiped);
+            if let Some(entry) = entry {
+                self.news
+                    .push(MembershipEvent::Alive(entry.signed.clone()), peer);
+            }
+        }
+        self.judge(cx);
+    }
+
+    /// Somebody asks whether this node is there, and may tell it that it is suspected.
+    pub fn on_probe<O: Outbox>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        from: ProcessId,
+        nonce: u64,
+        suspected: Option<u64>,
+    ) {
+        cx.out.send(from, Message::Ack { nonce });
+        if let Some(sequence) = suspected {
+            self.refute(cx, sequence);
+            let entries = self.own_entry();
+            if !entries.is_empty() {
+                cx.out.send(
+                    from,
+                    Message::Records {
+                        entries,
+                        want: Vec::new(),
+                    },
+                );
+            }
+        }
+    }
+
+    /// A probe was answered.
+    pub fn on_ack<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, from: ProcessId, nonce: u64) {
+        match self.probes.answer(cx.now, &from, nonce) {
+            Answered::Watched => self.health.improve(),
+            Answered::Relayed { requester, nonce } => {
+                cx.out.send(
+                    requester,
+                    Message::ProbeReport {
+                        nonce,
+                        reached: true,
+                    },
+                );
+            }
+            Answered::Late => {}
+        }
+    }
+
+    /// Another member cannot reach `target` and asks this one to try.
+    pub fn on_probe_request<O: Outbox>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        from: ProcessId,
+        nonce: u64,
+        target: ProcessId,
+    ) {
+        if self.table.living_process(&target).is_none() || target == self.me {
+            return;
+        }
+        match self.probes.relay(cx.now, from, nonce, target) {
+            Some(nonce) => cx.out.send(
+                target,
+                Message::Probe {
+                    nonce,
+                    suspected: None,
+                },
+            ),
+            None => cx.out.send(
+                from,
+                Message::ProbeReport {
+                    nonce,
+                    reached: false,
+                },
+            ),
+        }
+    }
+
+    /// A helper reports on an indirect probe.
+    pub fn on_probe_report<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, nonce: u64, reached: bool) {
+        if let Some(target) = self.probes.report(nonce, reached) {
+            self.suspect(cx, target, false);
+        }
+    }
+
+    /// Something arrived from `process`: our own doubt about it is settled.
+    pub fn on_heard<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, process: &ProcessId) {
+        if !self.suspicions.has_vote(process, &self.me) {
+            return;
+        }
+        self.tell_suspected(cx, *process);
+        if self.suspicions.withdraw(process, &self.me) {
+            self.clear(process);
+        }
+    }
+
+    /// A link is down, or one could not be made.
+    pub fn on_link_down<O: Outbox>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        process: ProcessId,
+        reason: LinkDown,
+    ) {
+        match reason {
+            LinkDown::Refused => {
+                self.probes.cancel(&process);
+                self.probes.hasten(cx.now, &process);
+                self.suspect(cx, process, true);
+            }
+            LinkDown::Unreachable => {
+                self.probe(cx, process);
+                self.probes.hasten(cx.now, &process);
+            }
+            LinkDown::Closed => {}
+        }
+    }
+
+    /// An observer doubts a process. Whether that was news.
+    pub(super) fn on_suspect<O: Outbox>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        process: ProcessId,
+        sequence: u64,
+        observer: ProcessId,
+        refused: bool,
+    ) -> bool {
+        if process == self.me {
+            self.refute(cx, sequence);
+            return false;
+        }
+        let entry = self.table.living_process(&process);
+        if observer == self.me
+            || entry.is_none_or(|entry| sequence < entry.record.sequence)
+            || self.table.living_process(&observer).is_none()
+        {
+            return false;
+        }
+        let first = !self.suspicions.contains(&process);
+        let news = self.suspicions.vote(cx.now, process, observer, refused);
+        if first {
+            self.doubt(cx, process);
+        }
+        self.judge(cx);
+        news
+    }
+
+    /// `from` knows that enough observers declared `process` dead, of which this node heard
+    /// nothing: gossip was lost, or the two were apart. The process gets the time of a
+    /// suspicion to say that it lives, which after a partition it will.
+    pub(super) fn on_claimed_dead<O: Outbox>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        process: ProcessId,
+        sequence: u64,
+        from: ProcessId,
+    ) {
+        let recent = self.config.probe_period * 2;
+        let heard = cx.links.last_heard(&process);
+        if heard.is_some_and(|at| cx.now.since(at) < recent) {
+            let nonce = self.probes.nonce();
+            cx.out.send(
+                process,
+                Message::Probe {
+                    nonce,
+                    suspected: Some(sequence),
+                },
+            );
+            return;
+        }
+        let first = !self.suspicions.contains(&process);
+        self.suspicions.certify(cx.now, process, from);
+        if first {
+            self.doubt(cx, process);
+            let (observer, refused) = (self.me, false);
+            let event = MembershipEvent::Suspect {
+                process,
+                sequence,
+                observer,
+                refused,
+            };
+            self.news.push(event, process.peer);
+        }
+    }
+
+    /// A refutation arrived: closes the case and learns from it.
+    pub(super) fn acknowledge_refutation(&mut self, now: Instant, process: &ProcessId) {
+        if self.suspicions.has_vote(process, &self.me) {
+            self.probes.refuted(now, process);
+            self.health.worsen();
+        }
+        self.suspicions.close(process);
+    }
+
+    /// Doubts `process` and says so.
+    fn suspect<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, process: ProcessId, refused: bool) {
+        let Some(entry) = self.table.living_process(&process) else {
+            return;
+        };
+        let muted = self.probes.muted(cx.now, &process);
+        if process == self.me || self.role == Role::Client || self.own.is_none() || muted {
+            return;
+        }
+        let sequence = entry.record.sequence;
+        let first = !self.suspicions.contains(&process);
+        let news = self.suspicions.vote(cx.now, process, self.me, refused);
+        let after = self.config.suspicion_min * self.config.suspicion_max_factor;
+        if self.probes.repeat_doubt(cx.now, &process, after) || news {
+            self.counters.suspicions += u64::from(news);
+            let observer = self.me;
+            let event = MembershipEvent::Suspect {
+                process,
+                sequence,
+                observer,
+                refused,
+            };
+            self.news.push(event, process.peer);
+        }
+        if first {
+            self.doubt(cx, process);
+        }
+        self.judge(cx);
+    }
+
+    /// `process` is in doubt from now on: the view says so, and the process hears of it on
+    /// the shortest way. Whoever watches it looks at once, which brings further votes early.
+    fn doubt<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, process: ProcessId) {
+        self.table
+            .update(&process.peer, |entry| entry.state = MemberState::Suspect);
+        self.view_moved();
+        if self.probes.watches(&process) {
+            self.probe(cx, process);
+        } else {
+            self.tell_suspected(cx, process);
+        }
+    }
+
+    fn tell_suspected<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, process: ProcessId) {
+        let Some(entry) = self.table.living_process(&process) else {
+            return;
+        };
+        if cx.links.is_up(&process) {
+            let suspected = Some(entry.record.sequence);
+            let nonce = self.probes.nonce();
+            cx.out.send(process, Message::Probe { nonce, suspected });
+        }
+    }
+
+    /// Starts a direct probe of a watched member, unless one is under way.
+    fn probe<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, target: ProcessId) {
+        let linked = cx.links.is_up(&target);
+        let Some(nonce) = self.probes.start(cx.now, &target, linked, self.health) else {
+            return;
+        };
+        let suspected = self
+            .table
+            .living_process(&target)
+            .filter(|entry| entry.state == MemberState::Suspect)
+            .map(|entry| entry.record.sequence);
+        self.counters.probes_sent += 1;
+        cx.out.send(target, Message::Probe { nonce, suspected });
+    }
+
+    /// A direct probe failed: asks others to try, if there are any.
+    fn probe_indirectly<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, target: ProcessId) {
+        self.counters.probes_missed += 1;
+        self.health.worsen();
+        let mut helpers: Vec<ProcessId> = cx
+            .links
+            .iter()
+            .filter(|process| **process != target && self.is_sound(process))
+            .copied()
+            .collect();
+        let wanted = self.config.indirect_probes.min(helpers.len());
+        for place in 0..wanted {
+            let other = self.rng.random_range(place..helpers.len());
+            helpers.swap(place, other);
+        }
+        helpers.truncate(wanted);
+        let nonce = self.probes.ask(cx.now, &target, helpers.len(), self.health);
+        match nonce {
+            Some(nonce) if !helpers.is_empty() => {
+                for helper in helpers {
+                    self.counters.indirect_probes_sent += 1;
+                    cx.out.send(helper, Message::ProbeRequest { nonce, target });
+                }
+            }
+            _ => {
+                self.probes.cancel(&target);
+                self.suspect(cx, target, false);
+            }
+        }
+    }
+
+    fn is_sound(&self, process: &ProcessId) -> bool {
+        let entry = self.table.living_process(process);
+        entry.is_some_and(|entry| entry.state == MemberState::Alive)
+    }
+
+    /// Declares dead whoever is due.
+    fn judge<O: Outbox>(&mut self, cx: &mut Cx<'_, O>) {
+        if self.suspicions.is_empty() {
+            return;
+        }
+        let verdicts = self.suspicions.decide(cx.now, self.table.living());
+        self.counters.storms += u64::from(verdicts.storm);
+        for process in verdicts.acquitted {
+            self.clear(&process);
+        }
+        for process in verdicts.dead {
+            self.counters.deaths_declared += 1;
+            self.depart(cx, process, MemberState::Dead, cx.now);
+        }
+    }
+
+    fn clear(&mut self, process: &ProcessId) {
+        if self.table.living_process(process).is_some() {
+            self.table
+                .update(&process.peer, |entry| entry.state = MemberState::Alive);
+            self.view_moved();
+        }
+    }
+
+    /// A timer later than allowed says that this node itself was slow or stopped: it trusts its
+    /// own deadlines less, and gives back the time that it lost.
+    fn check_lateness(&mut self, now: Instant, expected: Option<Instant>) {
+        let late: Duration = expected.map_or(Duration::ZERO, |expected| now.since(expected));
+        if late > self.config.late_timer {
+            self.health.worsen();
+            self.probes.postpone(late);
+            self.suspicions.postpone(late);
+        }
+    }
+}

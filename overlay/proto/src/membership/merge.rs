@@ -1,0 +1,311 @@
+//! Learning: how news of members changes what this node knows, wherever the news comes from.
+
+use alloc::sync::Arc;
+
+use super::table::News;
+use super::{Cx, Entry, Membership};
+use crate::id::ProcessId;
+use crate::interface::{LostCause, Outbox, Role};
+use crate::member::{MemberRecord, MemberState, SignedRecord};
+use crate::message::{GossipBatch, MembershipEvent, Message, SyncEntry};
+use crate::time::{Duration, Instant};
+
+/// How a record reached this node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Greeting,
+    Gossip,
+    Sync,
+}
+
+impl Membership {
+    /// A batch of news arrived on the membership topic.
+    pub fn on_gossip<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, batch: GossipBatch) {
+        self.counters.gossip_received += 1;
+        for event in batch.events {
+            self.counters.gossip_events_received += 1;
+            let news = match event {
+                MembershipEvent::Alive(record) => self.learn(cx, &record, Source::Gossip).is_some(),
+                MembershipEvent::Left { process, sequence } => self.on_left(cx, process, sequence),
+                MembershipEvent::Suspect {
+                    process,
+                    sequence,
+                    observer,
+                    refused,
+                } => self.on_suspect(cx, process, sequence, observer, refused),
+            };
+            self.counters.gossip_events_applied += u64::from(news);
+        }
+    }
+
+    /// A member said goodbye, on a link or by gossip. Whether that was news.
+    pub fn on_left<O: Outbox>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        process: ProcessId,
+        sequence: u64,
+    ) -> bool {
+        if process == self.me {
+            self.refute(cx, sequence);
+            return false;
+        }
+        let entry = self.table.living_process(&process);
+        if entry.is_none_or(|entry| sequence < entry.record.sequence) {
+            return false;
+        }
+        self.depart(cx, process, MemberState::Left, cx.now);
+        true
+    }
+
+    /// Takes a record that says that its owner is alive. Its state, if it was news.
+    pub(super) fn learn<O: Outbox>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        signed: &SignedRecord,
+        source: Source,
+    ) -> Option<ProcessId> {
+        let record = self.check(signed, MemberState::Alive, source)?;
+        let process = record.process;
+        if process.peer == self.me.peer {
+            self.refute_namesake(cx, &record);
+            return None;
+        }
+        self.admit(cx, record, signed, source).then_some(process)
+    }
+
+    /// Takes what another knows of a member. Whether it was news.
+    pub(super) fn learn_synced<O: Outbox>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        from: ProcessId,
+        entry: SyncEntry,
+    ) -> bool {
+        let SyncEntry {
+            record: signed,
+            state,
+            age_s,
+        } = entry;
+        let state = match state {
+            MemberState::Alive | MemberState::Suspect => {
+                return self.learn(cx, &signed, Source::Sync).is_some();
+            }
+            MemberState::Dead | MemberState::Left => state,
+        };
+        let Some(record) = self.check(&signed, state, Source::Sync) else {
+            return false;
+        };
+        let (process, sequence) = (record.process, record.sequence);
+        if process.peer == self.me.peer {
+            if process == self.me {
+                self.refute(cx, sequence);
+            } else {
+                self.refute_namesake(cx, &record);
+            }
+            return false;
+        }
+        let age = Duration::from_secs(age_s.min(self.config.dead_kept.as_secs()));
+        let since = cx.now.as_micros().saturating_sub(age.as_micros() as u64);
+        let since = Instant::from_micros(since);
+        let Some(known) = self.table.living_process(&process) else {
+            return self.bury_unseen(cx, record, signed, state, since);
+        };
+        if known.record.sequence < sequence && !self.admit(cx, record, &signed, Source::Sync) {
+            return false;
+        }
+        if state == MemberState::Left || self.role == Role::Client {
+            self.depart(cx, process, state, since);
+        } else {
+            self.on_claimed_dead(cx, process, sequence, from);
+        }
+        true
+    }
+
+    /// The record of news, checked as far as needed: a glance at its order first, its
+    /// signature only if it is newer than what is known.
+    fn check(
+        &mut self,
+        signed: &SignedRecord,
+        state: MemberState,
+        source: Source,
+    ) -> Option<MemberRecord> {
+        let Ok(record) = signed.claim() else {
+            self.counters.refused += 1;
+            return None;
+        };
+        let process = record.process;
+        let about_me = process == self.me && state == MemberState::Alive;
+        let news = News::new(process, record.sequence, state);
+        if about_me
+            || self
+                .table
+                .get(&process.peer)
+                .is_some_and(|entry| entry.news() >= news)
+        {
+            if source == Source::Gossip {
+                self.mark_gossiped(signed);
+                self.news.heard(&process.peer, signed);
+            }
+            return None;
+        }
+        if !self
+            .keys
+            .verify(&process.peer, &signed.body, &signed.signature)
+        {
+            self.counters.refused += 1;
+            return None;
+        }
+        Some(record)
+    }
+
+    /// Another incarnation of this peer was there before, with a higher sequence.
+    fn refute_namesake<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, record: &MemberRecord) {
+        if record.process != self.me {
+            self.refute(cx, record.sequence);
+        }
+    }
+
+    fn admit<O: Outbox>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        record: MemberRecord,
+        signed: &SignedRecord,
+        source: Source,
+    ) -> bool {
+        let process = record.process;
+        let before = self.table.get(&process.peer);
+        let before = before
+            .filter(|entry| entry.is_living())
+            .map(|entry| entry.record.process);
+        if before == Some(process) {
+            self.acknowledge_refutation(cx.now, &process);
+        }
+        let mut entry = Entry::new(Arc::new(record), signed.clone(), MemberState::Alive, cx.now);
+        entry.gossiped = source == Source::Gossip;
+        if !self.table.put(entry) {
+            self.counters.refused += 1;
+            return false;
+        }
+        if before != Some(process) {
+            if let Some(replaced) = before {
+                self.lost(cx, replaced, LostCause::Replaced);
+            } else {
+                self.count_join(source);
+            }
+            self.joined(cx, process);
+        }
+        self.view_moved();
+        if source == Source::Gossip {
+            self.news.heard(&process.peer, signed);
+        } else if self.role == Role::Member {
+            let delay = self.config.relay_delay / 8 + self.random_part(self.config.relay_delay);
+            self.news
+                .relay(process.peer, cx.now + delay, self.config.relays_max);
+        }
+        true
+    }
+
+    fn count_join(&mut self, source: Source) {
+        let counter = match source {
+            Source::Greeting => &mut self.counters.joins_by_greeting,
+            Source::Gossip => &mut self.counters.joins_by_gossip,
+            Source::Sync => &mut self.counters.joins_by_sync,
+        };
+        *counter += 1;
+    }
+
+    /// Another knows of the death of a process that this node never saw alive, or that it
+    /// knows to be gone already.
+    fn bury_unseen<O: Outbox>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        record: MemberRecord,
+        signed: SignedRecord,
+        state: MemberState,
+        since: Instant,
+    ) -> bool {
+        let before = self.table.get(&record.process.peer);
+        let replaced = before
+            .filter(|entry| entry.is_living())
+            .map(|entry| entry.record.process);
+        let taken = self
+            .table
+            .put(Entry::new(Arc::new(record), signed, state, since));
+        if let Some(replaced) = replaced.filter(|_| taken) {
+            self.lost(cx, replaced, LostCause::Replaced);
+        }
+        taken
+    }
+
+    /// A living process is gone for good or so it seems.
+    pub(super) fn depart<O: Outbox>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        process: ProcessId,
+        state: MemberState,
+        since: Instant,
+    ) {
+        if self.table.living_process(&process).is_none() {
+            return;
+        }
+        self.table.update(&process.peer, |entry| {
+            entry.state = state;
+            entry.since = since;
+        });
+        let cause = if state == MemberState::Left {
+            LostCause::Left
+        } else {
+            LostCause::Dead
+        };
+        self.lost(cx, process, cause);
+    }
+
+    /// A link with `process` came up. Whatever else bore its peer's name is gone.
+    pub fn on_link_up<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, process: ProcessId) {
+        let known = self
+            .table
+            .get(&process.peer)
+            .map(|entry| (entry.record.process, entry.state));
+        match known {
+            Some((other, state)) if other != process && super::is_living(state) => {
+                self.table.update(&other.peer, |entry| {
+                    entry.state = MemberState::Dead;
+                    entry.since = cx.now;
+                });
+                self.lost(cx, other, LostCause::Replaced);
+            }
+            _ => self.on_heard(cx, &process),
+        }
+        if cx.links.len() == 1 {
+            self.republish_own();
+        }
+    }
+
+    /// The greeting of a linked process brought its record. If this node knows something
+    /// else of that peer, the peer must hear it, to speak louder.
+    pub fn on_introduced<O: Outbox>(
+        &mut self,
+        cx: &mut Cx<'_, O>,
+        from: ProcessId,
+        record: &SignedRecord,
+    ) {
+        if self.learn(cx, record, Source::Greeting).is_some() {
+            return;
+        }
+        let Some(entry) = self.table.get(&from.peer) else {
+            return;
+        };
+        if entry.signed == *record && entry.is_living() {
+            return;
+        }
+        let known = SyncEntry {
+            record: entry.signed.clone(),
+            state: entry.state,
+            age_s: 0,
+        };
+        let message = Message::Records {
+            entries: [known].into(),
+            want: [].into(),
+        };
+        cx.out.send(from, message);
+    }
+}

@@ -1,0 +1,645 @@
+//! Stories of whole overlays in a small world: links with latency, gossip that may get lost,
+//! processes that crash, freeze and come back.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use crate::interface::{Announcement, LostCause};
+use crate::machine::Output;
+use crate::member::{Keys, MemberState};
+use crate::plain_keys::PlainKeys;
+use crate::time::Duration;
+use crate::{
+    ClusterRecord, Command, Event, Incarnation, Input, Instant, LinkDown, Machine, Message,
+    Overlay, OverlayConfig, ProcessId, Role, Timer,
+};
+
+const LATENCY: Duration = Duration::from_millis(5);
+const GOSSIP: Duration = Duration::from_millis(40);
+
+type In = Input<Command, Message, Timer>;
+
+struct Node {
+    overlay: Overlay,
+    up: bool,
+    frozen: bool,
+    side: u8,
+    events: Vec<(Instant, Event)>,
+}
+
+/// A world without randomness of its own.
+struct World {
+    now: Instant,
+    queue: BTreeMap<(Instant, u64), (ProcessId, In)>,
+    order: u64,
+    nodes: BTreeMap<ProcessId, Node>,
+    links: BTreeSet<(ProcessId, ProcessId)>,
+    gossip_works: bool,
+    sent: u64,
+}
+
+fn process(number: u64, incarnation: u64) -> ProcessId {
+    let peer = PlainKeys::numbered(number).peer();
+    ProcessId {
+        peer,
+        incarnation: Incarnation(incarnation),
+    }
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            now: Instant::from_micros(1_000_000),
+            queue: BTreeMap::new(),
+            order: 0,
+            nodes: BTreeMap::new(),
+            links: BTreeSet::new(),
+            gossip_works: true,
+            sent: 0,
+        }
+    }
+
+    /// Starts a process; a member is introduced to `contact`.
+    fn start(
+        &mut self,
+        number: u64,
+        incarnation: u64,
+        role: Role,
+        contact: Option<ProcessId>,
+    ) -> ProcessId {
+        self.start_with(OverlayConfig::default(), number, incarnation, role, contact)
+    }
+
+    fn start_with(
+        &mut self,
+        config: OverlayConfig,
+        number: u64,
+        incarnation: u64,
+        role: Role,
+        contact: Option<ProcessId>,
+    ) -> ProcessId {
+        let me = process(number, incarnation);
+        let keys = Box::new(PlainKeys(me.peer));
+        let overlay = Overlay::new(config, keys, me, role, number * 1000 + incarnation);
+        let node = Node {
+            overlay,
+            up: true,
+            frozen: false,
+            side: 0,
+            events: Vec::new(),
+        };
+        self.nodes.insert(me, node);
+        self.input(me, Input::Command(Command::Announce(content(number))));
+        if let Some(contact) = contact {
+            self.introduce(me, contact);
+        }
+        me
+    }
+
+    fn introduce(&mut self, to: ProcessId, contact: ProcessId) {
+        let record = self.nodes[&contact].overlay.own_record().unwrap();
+        self.input(to, Input::Command(Command::Introduce(vec![record])));
+    }
+
+    /// `count` members, each introduced to the first one.
+    fn cluster(&mut self, count: u64) -> Vec<ProcessId> {
+        let first = self.start(0, 1, Role::Member, None);
+        let mut all = vec![first];
+        all.extend((1..count).map(|number| self.start(number, 1, Role::Member, Some(first))));
+        self.run(Duration::from_secs(20));
+        for process in &all {
+            assert_eq!(self.view(*process).len(), all.len(), "{process} sees all");
+        }
+        all
+    }
+
+    fn input(&mut self, to: ProcessId, input: In) {
+        let mut outputs = Vec::new();
+        let node = self.nodes.get_mut(&to).unwrap();
+        node.overlay.handle(self.now, input, &mut outputs);
+        outputs
+            .into_iter()
+            .for_each(|output| self.output(to, output));
+    }
+
+    fn later(&mut self, after: Duration, to: ProcessId, input: In) {
+        self.order += 1;
+        self.queue
+            .insert((self.now + after, self.order), (to, input));
+    }
+
+    fn output(&mut self, from: ProcessId, output: Output<Message, Timer, Event>) {
+        match output {
+            Output::Send { to, message } => {
+                let encoded = message.encode();
+                let message = Message::decode(&encoded).unwrap();
+                self.sent += encoded.len() as u64;
+                if !self.connected(from, to) {
+                    self.dial(from, to);
+                }
+                if self.connected(from, to) {
+                    self.later(LATENCY, to, Input::Received { from, message });
+                }
+            }
+            Output::SetTimer { timer, after } => self.later(after, from, Input::TimerFired(timer)),
+            Output::Emit(event) => self.event(from, event),
+        }
+    }
+
+    fn event(&mut self, from: ProcessId, event: Event) {
+        match &event {
+            Event::Publish(bytes) if self.gossip_works => {
+                let side = self.nodes[&from].side;
+                let others: Vec<ProcessId> = self
+                    .nodes
+                    .iter()
+                    .filter(|(to, node)| **to != from && node.up && node.side == side)
+                    .filter(|(to, _)| self.links.iter().any(|(a, _)| a == *to))
+                    .map(|(to, _)| *to)
+                    .collect();
+                for to in others {
+                    self.later(GOSSIP, to, Input::Command(Command::Gossip(bytes.clone())));
+                }
+            }
+            Event::Dial { peer, .. } => {
+                let newest = self.nodes.keys().rfind(|p| p.peer == *peer).copied();
+                let up = self
+                    .nodes
+                    .iter()
+                    .find(|(p, node)| p.peer == *peer && node.up);
+                let to = up.map(|(process, _)| *process).or(newest).unwrap();
+                if !self.reachable(from, to) || !self.nodes[&to].up {
+                    let reason = self.failure(from, to);
+                    let peer = *peer;
+                    let failed = Command::DialFailed { peer, reason };
+                    self.later(LATENCY, from, Input::Command(failed));
+                } else {
+                    self.dial(from, to);
+                }
+            }
+            Event::Close(process) => self.cut(from, *process, LinkDown::Closed),
+            _ => {}
+        }
+        let now = self.now;
+        self.nodes.get_mut(&from).unwrap().events.push((now, event));
+    }
+
+    fn reachable(&self, from: ProcessId, to: ProcessId) -> bool {
+        let (Some(a), Some(b)) = (self.nodes.get(&from), self.nodes.get(&to)) else {
+            return false;
+        };
+        a.side == b.side
+    }
+
+    fn failure(&self, from: ProcessId, to: ProcessId) -> LinkDown {
+        if self.reachable(from, to) {
+            LinkDown::Refused
+        } else {
+            LinkDown::Unreachable
+        }
+    }
+
+    fn connected(&self, a: ProcessId, b: ProcessId) -> bool {
+        self.links.contains(&(a, b))
+    }
+
+    fn dial(&mut self, from: ProcessId, to: ProcessId) {
+        if self.connected(from, to) {
+            return;
+        }
+        if !self.reachable(from, to) || !self.nodes[&to].up {
+            let reason = self.failure(from, to);
+            self.later(
+                LATENCY,
+                from,
+                Input::LinkDown {
+                    process: to,
+                    reason,
+                },
+            );
+            return;
+        }
+        self.links.insert((from, to));
+        self.links.insert((to, from));
+        self.later(LATENCY, from, Input::LinkUp(to));
+        self.later(LATENCY, to, Input::LinkUp(from));
+    }
+
+    fn cut(&mut self, a: ProcessId, b: ProcessId, reason: LinkDown) {
+        if self.links.remove(&(a, b)) {
+            self.links.remove(&(b, a));
+            self.later(LATENCY, a, Input::LinkDown { process: b, reason });
+            self.later(LATENCY, b, Input::LinkDown { process: a, reason });
+        }
+    }
+
+    fn kill(&mut self, process: ProcessId) {
+        self.nodes.get_mut(&process).unwrap().up = false;
+        let peers: Vec<_> = self
+            .links
+            .iter()
+            .filter(|(a, _)| *a == process)
+            .map(|l| l.1)
+            .collect();
+        peers
+            .into_iter()
+            .for_each(|peer| self.cut(process, peer, LinkDown::Refused));
+    }
+
+    /// Splits the world; links across break without a word.
+    fn split(&mut self, away: &[ProcessId]) {
+        away.iter()
+            .for_each(|process| self.nodes.get_mut(process).unwrap().side = 1);
+        let links: Vec<_> = self.links.iter().copied().collect();
+        for (a, b) in links {
+            if !self.reachable(a, b) {
+                self.cut(a, b, LinkDown::Unreachable);
+            }
+        }
+    }
+
+    fn heal(&mut self) {
+        self.nodes.values_mut().for_each(|node| node.side = 0);
+    }
+
+    fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while let Some((&key, _)) = self.queue.first_key_value() {
+            if key.0 > end {
+                break;
+            }
+            let (to, input) = self.queue.remove(&key).unwrap();
+            self.now = self.now.max(key.0);
+            let node = &self.nodes[&to];
+            if node.frozen {
+                self.later(Duration::from_millis(100), to, input);
+            } else if node.up {
+                let lost = match &input {
+                    Input::Received { from, .. } => !self.connected(to, *from),
+                    _ => false,
+                };
+                if !lost {
+                    self.input(to, input);
+                }
+            }
+        }
+        self.now = end;
+    }
+
+    fn view(&self, process: ProcessId) -> &crate::view::MembershipView {
+        self.nodes[&process].overlay.view()
+    }
+
+    fn events(&self, process: ProcessId) -> impl Iterator<Item = &Event> {
+        self.nodes[&process].events.iter().map(|(_, event)| event)
+    }
+
+    /// When `process` lost `other`, and why.
+    fn loss(&self, process: ProcessId, other: ProcessId) -> Option<(Instant, LostCause)> {
+        self.nodes[&process]
+            .events
+            .iter()
+            .find_map(|(at, event)| match event {
+                Event::Lost { process, cause } if *process == other => Some((*at, *cause)),
+                _ => None,
+            })
+    }
+
+    fn losses(&self, process: ProcessId) -> usize {
+        self.events(process)
+            .filter(|event| matches!(event, Event::Lost { .. }))
+            .count()
+    }
+
+    fn last_cluster(&self, process: ProcessId) -> Option<&ClusterRecord> {
+        self.nodes[&process].overlay.cluster()
+    }
+}
+
+fn content(number: u64) -> Announcement {
+    Announcement {
+        addresses: vec![format!("/memory/{number}")],
+        ..Announcement::default()
+    }
+}
+
+#[test]
+fn members_introduced_to_one_of_them_find_all_the_others() {
+    let mut world = World::new();
+    let all = world.cluster(30);
+    for process in &all {
+        assert_eq!(world.losses(*process), 0, "{process} lost nobody");
+        let joined = world
+            .events(*process)
+            .filter(|e| matches!(e, Event::Joined(_)))
+            .count();
+        assert_eq!(joined, all.len() - 1);
+    }
+}
+
+#[test]
+fn a_late_joiner_is_known_everywhere_within_a_second_or_so() {
+    let mut world = World::new();
+    let all = world.cluster(20);
+    let late = world.start(100, 1, Role::Member, Some(all[7]));
+    world.run(Duration::from_secs(2));
+    assert_eq!(world.view(late).len(), 21);
+    for process in &all {
+        assert!(
+            world.view(*process).process(&late).is_some(),
+            "{process} knows the joiner"
+        );
+    }
+}
+
+#[test]
+fn a_killed_process_is_lost_everywhere_within_half_a_second() {
+    let mut world = World::new();
+    let all = world.cluster(20);
+    let (killed, at) = (all[3], world.now);
+    world.kill(killed);
+    world.run(Duration::from_secs(5));
+    for process in all.iter().filter(|process| **process != killed) {
+        let (when, cause) = world.loss(*process, killed).expect("lost");
+        assert_eq!(cause, LostCause::Dead);
+        assert!(
+            when.since(at) < Duration::from_millis(500),
+            "{:?}",
+            when.since(at)
+        );
+        assert_eq!(world.losses(*process), 1);
+    }
+}
+
+#[test]
+fn a_frozen_process_is_lost_within_five_seconds_and_returns_when_it_thaws() {
+    let mut world = World::new();
+    let all = world.cluster(20);
+    let (frozen, at) = (all[5], world.now);
+    world.nodes.get_mut(&frozen).unwrap().frozen = true;
+    world.run(Duration::from_secs(8));
+    for process in all.iter().filter(|process| **process != frozen) {
+        let (when, _) = world.loss(*process, frozen).expect("lost");
+        assert!(
+            when.since(at) < Duration::from_secs(5),
+            "{:?}",
+            when.since(at)
+        );
+        assert_eq!(world.losses(*process), 1, "{process} lost nobody else");
+    }
+    world.nodes.get_mut(&frozen).unwrap().frozen = false;
+    world.run(Duration::from_secs(15));
+    for process in &all {
+        let member = world.view(*process).process(&frozen).expect("back");
+        assert_eq!(member.state, MemberState::Alive);
+        assert_eq!(world.view(*process).len(), all.len(), "{process} sees all");
+    }
+    assert!(world.nodes[&frozen].overlay.counters().refutations >= 1);
+}
+
+#[test]
+fn two_and_three_members_notice_a_kill() {
+    for count in [2, 3] {
+        let mut world = World::new();
+        let all = world.cluster(count);
+        world.kill(all[0]);
+        world.run(Duration::from_secs(1));
+        for process in &all[1..] {
+            assert_eq!(world.view(*process).len(), all.len() - 1, "of {count}");
+        }
+    }
+}
+
+#[test]
+fn two_and_three_members_notice_a_freeze() {
+    for count in [2, 3] {
+        let mut world = World::new();
+        let all = world.cluster(count);
+        world.nodes.get_mut(&all[0]).unwrap().frozen = true;
+        world.run(Duration::from_secs(7));
+        for process in &all[1..] {
+            assert_eq!(world.view(*process).len(), all.len() - 1, "of {count}");
+        }
+    }
+}
+
+#[test]
+fn a_clean_leave_is_no_death() {
+    let mut world = World::new();
+    let all = world.cluster(10);
+    world.input(all[2], Input::Command(Command::Leave));
+    world.run(Duration::from_millis(300));
+    assert!(
+        world
+            .events(all[2])
+            .any(|event| matches!(event, Event::Left))
+    );
+    world.kill(all[2]);
+    world.run(Duration::from_secs(3));
+    for process in all.iter().filter(|process| **process != all[2]) {
+        assert_eq!(
+            world.loss(*process, all[2]).map(|(_, cause)| cause),
+            Some(LostCause::Left)
+        );
+    }
+}
+
+#[test]
+fn a_restarted_peer_replaces_its_old_process() {
+    let mut world = World::new();
+    let all = world.cluster(10);
+    world.kill(all[4]);
+    let again = world.start(4, 2, Role::Member, Some(all[0]));
+    world.run(Duration::from_secs(5));
+    for process in all.iter().filter(|process| **process != all[4]) {
+        assert!(world.loss(*process, all[4]).is_some());
+        assert!(
+            world.view(*process).process(&again).is_some(),
+            "{process} knows the new one"
+        );
+        assert_eq!(world.view(*process).len(), 10);
+    }
+}
+
+#[test]
+fn a_restarted_peer_whose_clock_went_back_is_believed_too() {
+    let mut world = World::new();
+    let config = OverlayConfig {
+        epoch_unix_ms: 1_000_000_000,
+        ..OverlayConfig::default()
+    };
+    let first = world.start(0, 1, Role::Member, None);
+    let old = world.start_with(config, 1, 1, Role::Member, Some(first));
+    let third = world.start(2, 1, Role::Member, Some(first));
+    world.run(Duration::from_secs(5));
+    world.kill(old);
+    let again = world.start(1, 2, Role::Member, Some(first));
+    world.run(Duration::from_secs(5));
+    for process in [first, third] {
+        assert!(
+            world.view(process).process(&again).is_some(),
+            "{process} knows the new one"
+        );
+    }
+}
+
+#[test]
+fn without_gossip_anti_entropy_still_brings_the_news() {
+    let mut world = World::new();
+    let all = world.cluster(16);
+    world.gossip_works = false;
+    let late = world.start(100, 1, Role::Member, Some(all[7]));
+    world.run(Duration::from_secs(60));
+    for process in &all {
+        assert!(
+            world.view(*process).process(&late).is_some(),
+            "{process} knows the joiner"
+        );
+    }
+    let by_sync: u64 = all
+        .iter()
+        .map(|p| world.nodes[p].overlay.counters().joins_by_sync)
+        .sum();
+    assert!(by_sync > 0);
+}
+
+#[test]
+fn a_storm_declares_nobody_at_first() {
+    let mut world = World::new();
+    let all = world.cluster(12);
+    let away = &all[..6];
+    world.split(away);
+    world.run(Duration::from_secs(20));
+    for process in &all {
+        assert_eq!(world.losses(*process), 0, "{process} lost nobody");
+        assert!(
+            world
+                .view(*process)
+                .members()
+                .iter()
+                .any(|m| m.state == MemberState::Suspect)
+        );
+    }
+    world.run(Duration::from_secs(30));
+    for process in &all {
+        assert_eq!(world.view(*process).len(), 6, "patience ends");
+    }
+}
+
+#[test]
+fn two_halves_find_each_other_again_within_a_minute() {
+    let mut world = World::new();
+    let all = world.cluster(20);
+    world.split(&all[..10]);
+    world.run(Duration::from_secs(120));
+    assert!(all.iter().all(|process| world.view(*process).len() == 10));
+    world.heal();
+    world.run(Duration::from_secs(60));
+    for process in &all {
+        assert_eq!(world.view(*process).len(), 20, "{process} sees all");
+        let mut alive = world.view(*process).members().iter();
+        assert!(alive.all(|member| member.state == MemberState::Alive));
+    }
+}
+
+#[test]
+fn an_idle_cluster_is_quiet_and_keeps_few_links() {
+    let mut world = World::new();
+    let all = world.cluster(60);
+    world.run(Duration::from_secs(60));
+    let (published, sent) = (published(&world), world.sent);
+    world.run(Duration::from_secs(100));
+    assert_eq!(
+        self::published(&world),
+        published,
+        "no gossip when nothing changes"
+    );
+    let rate = (world.sent - sent) / 100 / all.len() as u64;
+    assert!(rate < 250, "{rate} bytes of payload per second and node");
+    let links = world.links.len() / all.len();
+    assert!((8..=16).contains(&links), "{links} links per node");
+    assert_eq!(
+        all.iter()
+            .map(|process| world.losses(*process))
+            .sum::<usize>(),
+        0
+    );
+}
+
+fn published(world: &World) -> u64 {
+    world
+        .nodes
+        .values()
+        .map(|node| node.overlay.counters().gossip_published)
+        .sum()
+}
+
+#[test]
+fn a_client_sees_the_members_and_no_member_sees_it() {
+    let mut world = World::new();
+    let all = world.cluster(8);
+    let client = world.start(100, 1, Role::Client, Some(all[1]));
+    world.run(Duration::from_secs(4));
+    assert_eq!(world.view(client).len(), 8);
+    let published = published(&world);
+    world.kill(all[5]);
+    world.kill(client);
+    world.run(Duration::from_secs(4));
+    let client = world.start(101, 1, Role::Client, Some(all[2]));
+    world.run(Duration::from_secs(4));
+    assert_eq!(world.view(client).len(), 7);
+    for process in all.iter().filter(|process| **process != all[5]) {
+        assert_eq!(world.view(*process).len(), 7);
+        assert_eq!(world.losses(*process), 1, "{process} lost the member only");
+    }
+    assert!(
+        self::published(&world) > published,
+        "the death of the member was gossiped"
+    );
+}
+
+#[test]
+fn one_cluster_is_founded_however_many_need_it() {
+    let mut world = World::new();
+    let first = world.start(0, 1, Role::Member, None);
+    let all: Vec<_> = (1..10)
+        .map(|n| world.start(n, 1, Role::Member, Some(first)))
+        .collect();
+    for process in &all {
+        world.input(*process, Input::Command(Command::NeedCluster));
+    }
+    world.run(Duration::from_secs(6));
+    let cluster = world.last_cluster(first).expect("founded").clone();
+    for process in &all {
+        assert_eq!(world.last_cluster(*process), Some(&cluster));
+        let told = world
+            .events(*process)
+            .filter(|event| matches!(event, Event::Cluster(_)));
+        assert_eq!(told.count(), 1, "{process}");
+    }
+    assert!(!world.nodes.values().any(|node| {
+        node.events
+            .iter()
+            .any(|(_, event)| matches!(event, Event::ClusterMerged { .. }))
+    }));
+}
+
+#[test]
+fn equal_seeds_give_equal_runs() {
+    let run = || {
+        let mut world = World::new();
+        let all = world.cluster(12);
+        world.kill(all[3]);
+        world.run(Duration::from_secs(30));
+        let counters: Vec<_> = world
+            .nodes
+            .values()
+            .map(|n| *n.overlay.counters())
+            .collect();
+        (world.sent, world.order, counters)
+    };
+    assert_eq!(run(), run());
+}

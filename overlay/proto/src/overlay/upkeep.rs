@@ -1,0 +1,147 @@
+//! Looking after links: which members to dial, which links to close.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use rand::Rng;
+
+use super::Overlay;
+use crate::id::{PeerId, ProcessId};
+use crate::interface::{Event, Outbox, Role};
+use crate::member::SignedRecord;
+use crate::time::Instant;
+
+/// Introduced peers dialled at one look.
+const CONTACTS_AT_ONCE: usize = 4;
+
+impl Overlay {
+    /// Records from a registry, the cache or the local network: checked, and dialled at once as
+    /// far as links are wanted.
+    pub(super) fn introduce(
+        &mut self,
+        now: Instant,
+        records: &[SignedRecord],
+        out: &mut impl Outbox,
+    ) {
+        let mut news = false;
+        for signed in records.iter().take(self.config.connections.contacts_max) {
+            let Ok(record) = signed.claim() else {
+                self.membership.counters_mut().refused += 1;
+                continue;
+            };
+            let peer = record.process.peer;
+            let member = self
+                .membership
+                .entry(&peer)
+                .is_some_and(|entry| entry.is_living());
+            if peer != self.process.peer && !member && !self.links.has_peer(&peer) {
+                if self.membership.verifies(signed, &peer) {
+                    news |= self.contacts.add(&record);
+                } else {
+                    self.membership.counters_mut().refused += 1;
+                }
+            }
+        }
+        if news {
+            self.founding.discovered(now);
+            self.dial_contacts(now, out);
+        }
+    }
+
+    /// Dials the watched members that have no link.
+    pub(super) fn link_watched(&mut self, now: Instant, out: &mut impl Outbox) {
+        for process in self.membership.watched() {
+            self.dial_member(now, &process.peer, out);
+        }
+    }
+
+    /// Gives up old dials, makes missing links, reaches for the dead, closes surplus links.
+    pub(super) fn upkeep(&mut self, now: Instant, out: &mut impl Outbox) {
+        self.dials.expire(now);
+        self.link_watched(now, out);
+        self.dial_contacts(now, out);
+        self.fill_degree(now, out);
+        if let Some(peer) = self
+            .membership
+            .to_heal(now)
+            .map(|entry| entry.record.process.peer)
+        {
+            self.dial_member(now, &peer, out);
+        }
+        let keep: BTreeSet<ProcessId> = self.membership.watched();
+        for process in self.links.surplus(now, &self.config.connections, &keep) {
+            self.membership.counters_mut().links_closed += 1;
+            out.emit(Event::Close(process));
+        }
+    }
+
+    /// Dials introduced peers. Those that are members meanwhile need no introduction; the
+    /// others are dialled whether links are needed or not, as they may be of another part.
+    fn dial_contacts(&mut self, now: Instant, out: &mut impl Outbox) {
+        let start = self.random_peer();
+        let candidates: Vec<(PeerId, Vec<String>)> = self
+            .contacts
+            .iter_from(start)
+            .map(|(peer, addresses)| (*peer, addresses.to_vec()))
+            .collect();
+        let mut dialled = 0;
+        for (peer, addresses) in candidates {
+            let member = self
+                .membership
+                .entry(&peer)
+                .is_some_and(|entry| entry.is_living());
+            if member || self.links.has_peer(&peer) {
+                self.contacts.remove(&peer);
+            } else if dialled < CONTACTS_AT_ONCE && self.dials.start(now, peer) {
+                dialled += 1;
+                self.membership.counters_mut().dials += 1;
+                out.emit(Event::Dial { peer, addresses });
+            }
+        }
+    }
+
+    /// Dials one more random member while there are fewer links than wanted.
+    fn fill_degree(&mut self, now: Instant, out: &mut impl Outbox) {
+        let config = &self.config.connections;
+        let wanted = match self.role {
+            Role::Member => config.degree,
+            Role::Client => config.client_degree,
+        };
+        let linked = self
+            .links
+            .iter()
+            .filter(|process| self.membership.is_living(process));
+        if linked.count() + self.dials.pending() >= wanted {
+            return;
+        }
+        let (links, dials) = (&self.links, &self.dials);
+        let candidate = self.membership.random_living(|entry| {
+            let peer = &entry.record.process.peer;
+            !links.has_peer(peer) && !dials.is_pending(peer)
+        });
+        if let Some(peer) = candidate.map(|entry| entry.record.process.peer) {
+            self.dial_member(now, &peer, out);
+        }
+    }
+
+    fn dial_member(&mut self, now: Instant, peer: &PeerId, out: &mut impl Outbox) {
+        let Some(entry) = self.membership.entry(peer) else {
+            return;
+        };
+        let addresses = entry.record.addresses.clone();
+        if !self.links.has_peer(peer) && self.dials.start(now, *peer) {
+            self.membership.counters_mut().dials += 1;
+            out.emit(Event::Dial {
+                peer: *peer,
+                addresses,
+            });
+        }
+    }
+
+    fn random_peer(&mut self) -> PeerId {
+        let mut id = [0; 32];
+        self.rng.fill_bytes(&mut id);
+        PeerId(id)
+    }
+}
