@@ -1,0 +1,200 @@
+//! The reading half of a link: decodes frames and hands them on where they are read.
+
+use std::future::pending;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use futures::{AsyncRead, AsyncReadExt};
+use libp2p::swarm::Stream;
+use overlay_proto::{LinkDown, Message, ProcessId};
+use tokio::sync::{mpsc, watch};
+
+use super::frame::{
+    Channel, Decoder, FRAME_BYTES_MAX, Frame, FrameError, READ_BYTES, SMALL_FRAME_BYTES_MAX,
+};
+use super::wire::{Link, LinkId};
+use crate::handler::FrameHandler;
+use crate::request::Services;
+
+/// What a reader tells the event loop.
+#[derive(Debug)]
+pub(crate) enum LinkInput {
+    /// A message for the overlay machine.
+    Control {
+        /// The link that brought it.
+        link: LinkId,
+        /// The process at its other end.
+        from: ProcessId,
+        /// The message.
+        message: Box<Message>,
+    },
+    /// The link is over; its reader calls nobody any more.
+    Ended {
+        /// The link.
+        link: LinkId,
+        /// The process at its other end.
+        process: ProcessId,
+        /// Whether the other side said goodbye.
+        bye: bool,
+    },
+}
+
+/// The link that came before with the same peer: its end is told before the new one.
+#[derive(Debug)]
+pub(crate) struct Before {
+    /// Its process.
+    pub(crate) process: ProcessId,
+    /// Why it is gone.
+    pub(crate) reason: LinkDown,
+    /// Its reader's end.
+    pub(crate) ended: Option<watch::Receiver<bool>>,
+}
+
+/// Reads one link.
+pub(crate) struct Reader {
+    pub(crate) link: Arc<Link>,
+    pub(crate) before: Option<Before>,
+    pub(crate) handler: Arc<dyn FrameHandler>,
+    pub(crate) services: Arc<Services>,
+    pub(crate) inputs: mpsc::Sender<LinkInput>,
+}
+
+/// Why a reader stopped.
+#[derive(Debug, thiserror::Error)]
+enum End {
+    #[error("the other side said goodbye")]
+    Bye,
+    #[error("stopped by this side")]
+    Stopped,
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    #[error("the node is shut down")]
+    Closed,
+}
+
+impl Reader {
+    /// Reads until the link is over.
+    pub(crate) async fn run(
+        mut self,
+        stream: impl AsyncRead + Unpin,
+        bulk_streams: mpsc::Receiver<Stream>,
+    ) {
+        if let Some(Before {
+            process,
+            reason,
+            ended,
+        }) = self.before.take()
+        {
+            if let Some(mut ended) = ended {
+                drop(ended.wait_for(|ended| *ended).await);
+            }
+            self.handler.link_down(process, reason);
+        }
+        self.handler.link_up(self.link.process);
+        let end = self.read(stream, bulk_streams).await;
+        tracing::debug!(process = %self.link.process, ?end, "link over");
+        self.link.queue.close();
+        self.link.bulk.close();
+        self.link.ended.send_replace(true);
+        let (link, process) = (self.link.id, self.link.process);
+        let bye = matches!(end, End::Bye);
+        drop(
+            self.inputs
+                .send(LinkInput::Ended { link, process, bye })
+                .await,
+        );
+    }
+
+    async fn read(
+        &self,
+        mut stream: impl AsyncRead + Unpin,
+        mut bulk_streams: mpsc::Receiver<Stream>,
+    ) -> End {
+        let mut bulk_stream: Option<Stream> = None;
+        let mut small = Decoder::new(SMALL_FRAME_BYTES_MAX);
+        let mut large = Decoder::new(FRAME_BYTES_MAX);
+        let mut scratch = vec![0; READ_BYTES];
+        let mut bulk_scratch = vec![0; READ_BYTES];
+        loop {
+            let taken = tokio::select! {
+                biased;
+                () = self.link.stop.notified() => Err(End::Stopped),
+                count = stream.read(&mut scratch) => {
+                    self.take(count, &scratch, &mut small).await
+                }
+                count = read_some(&mut bulk_stream, &mut bulk_scratch) => {
+                    self.take(count, &bulk_scratch, &mut large).await
+                }
+                Some(opened) = bulk_streams.recv(), if bulk_stream.is_none() => {
+                    bulk_stream = Some(opened);
+                    Ok(())
+                }
+            };
+            if let Err(end) = taken {
+                return end;
+            }
+        }
+    }
+
+    /// Decodes what one read brought and hands the frames on.
+    async fn take(
+        &self,
+        count: io::Result<usize>,
+        scratch: &[u8],
+        decoder: &mut Decoder,
+    ) -> Result<(), End> {
+        let bytes = scratch.get(..count?).unwrap_or_default();
+        if bytes.is_empty() {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        decoder.feed(bytes);
+        let mut data = Vec::new();
+        let result = self.dispatch(decoder, &mut data).await;
+        if !data.is_empty() {
+            self.link.traffic.used.store(true, Ordering::Relaxed);
+            self.handler.frames(self.link.process, &mut data);
+        }
+        result
+    }
+
+    async fn dispatch(&self, decoder: &mut Decoder, data: &mut Vec<Bytes>) -> Result<(), End> {
+        let (from, traffic) = (self.link.process, &self.link.traffic);
+        while let Some(Frame { channel, payload }) = decoder.next()? {
+            traffic.frames_in.fetch_add(1, Ordering::Relaxed);
+            traffic.heard.store(true, Ordering::Relaxed);
+            match channel {
+                Channel::Data => data.push(payload),
+                Channel::Request => self.services.on_request(from, &payload),
+                Channel::Reply => self.services.on_reply(from, &payload),
+                Channel::Bye => return Err(End::Bye),
+                Channel::Control => self.control(&payload).await?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn control(&self, payload: &[u8]) -> Result<(), End> {
+        let (link, from) = (self.link.id, self.link.process);
+        let Ok(message) = Message::decode(payload) else {
+            tracing::debug!(%from, "a control message does not decode");
+            return Ok(());
+        };
+        let input = LinkInput::Control {
+            link,
+            from,
+            message: Box::new(message),
+        };
+        self.inputs.send(input).await.map_err(|_| End::Closed)
+    }
+}
+
+async fn read_some(stream: &mut Option<Stream>, scratch: &mut [u8]) -> io::Result<usize> {
+    match stream {
+        Some(stream) => stream.read(scratch).await,
+        None => pending().await,
+    }
+}

@@ -1,0 +1,81 @@
+//! The writing half of a stream: drains its queue, writes in large pieces.
+
+use std::collections::VecDeque;
+use std::io;
+
+use bytes::BytesMut;
+use futures::{AsyncWrite, AsyncWriteExt};
+
+use super::frame::{Channel, Frame, HEADER_BYTES, SMALL_FRAME_BYTES_MAX, WRITE_BYTES};
+use super::queue::Queue;
+
+/// Writes `prefix` and then frames until the queue is closed and empty, or the stream breaks.
+/// Closes the stream and the queue.
+pub(crate) async fn write_frames(
+    stream: impl AsyncWrite + Unpin,
+    queue: &Queue,
+    prefix: &[u8],
+) -> io::Result<()> {
+    let mut writer = Writer {
+        stream,
+        buffer: BytesMut::from(prefix),
+    };
+    let result = writer.run(queue).await;
+    queue.close();
+    result?;
+    writer.stream.close().await
+}
+
+struct Writer<W> {
+    stream: W,
+    buffer: BytesMut,
+}
+
+impl<W: AsyncWrite + Unpin> Writer<W> {
+    async fn run(&mut self, queue: &Queue) -> io::Result<()> {
+        self.write_buffer().await?;
+        self.stream.flush().await?;
+        let mut batch = VecDeque::new();
+        while queue.drain(&mut batch).await {
+            while let Some(frame) = batch.pop_front() {
+                self.put(&frame).await?;
+                if frame.channel == Channel::Bye {
+                    self.write_buffer().await?;
+                    return Ok(());
+                }
+                if batch.is_empty() && self.buffer.len() < WRITE_BYTES {
+                    queue.try_drain(&mut batch);
+                }
+            }
+            self.write_buffer().await?;
+            self.stream.flush().await?;
+        }
+        Ok(())
+    }
+
+    async fn put(&mut self, frame: &Frame) -> io::Result<()> {
+        if frame.payload.len() <= SMALL_FRAME_BYTES_MAX {
+            frame.encode_into(&mut self.buffer);
+        } else {
+            frame.encode_header_into(&mut self.buffer);
+            self.write_buffer().await?;
+            self.stream.write_all(&frame.payload).await?;
+        }
+        if self.buffer.len() >= WRITE_BYTES {
+            self.write_buffer().await
+        } else {
+            Ok(())
+        }
+    }
+
+    async fn write_buffer(&mut self) -> io::Result<()> {
+        if !self.buffer.is_empty() {
+            self.stream.write_all(&self.buffer).await?;
+            self.buffer.clear();
+        }
+        if self.buffer.capacity() > 2 * (WRITE_BYTES + SMALL_FRAME_BYTES_MAX + HEADER_BYTES) {
+            self.buffer = BytesMut::new();
+        }
+        Ok(())
+    }
+}

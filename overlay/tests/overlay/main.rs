@@ -1,0 +1,4 @@
+//! Nodes on loopback, as an embedding program sees them.
+
+mod fixture;
+mod links;
