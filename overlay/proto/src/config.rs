@@ -14,6 +14,9 @@ pub struct OverlayConfig {
     pub connections: ConnectionsConfig,
     /// When a cluster is founded.
     pub founding: FoundingConfig,
+    /// What the directory publishes and stores. The driver keeps the directory's state, as it
+    /// owns the distributed hash table.
+    pub directory: DirectoryConfig,
 }
 
 /// Failure detection, dissemination and repair of the membership view.
@@ -199,6 +202,46 @@ impl Default for FoundingConfig {
             wait_max: Duration::from_secs(3),
             patience: Duration::from_secs(3),
             merge_window: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What the directory publishes, stores and looks up.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DirectoryConfig {
+    /// Life of a record in a store. Published again after a third of it.
+    pub ttl: Duration,
+    /// Objects that this node publishes.
+    pub publications_max: usize,
+    /// Publications started per second, so that a burst of creations does not flood the
+    /// network.
+    pub publications_per_second: u32,
+    /// Publications that may start at once after a pause.
+    pub publications_burst: u32,
+    /// Publications under way at one time.
+    pub publications_pending_max: usize,
+    /// Pause after a failed publication.
+    pub retry: Duration,
+    /// Records of others that this node stores.
+    pub stored_max: usize,
+    /// Records of one signer that this node stores, so that one peer cannot fill it.
+    pub stored_per_signer_max: usize,
+    /// Records that one lookup considers.
+    pub candidates_max: usize,
+}
+
+impl Default for DirectoryConfig {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(30 * 60),
+            publications_max: 1_000_000,
+            publications_per_second: 100,
+            publications_burst: 200,
+            publications_pending_max: 32,
+            retry: Duration::from_secs(5),
+            stored_max: 262_144,
+            stored_per_signer_max: 131_072,
+            candidates_max: 64,
         }
     }
 }

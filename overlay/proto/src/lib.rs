@@ -17,6 +17,7 @@ pub mod codec;
 pub mod config;
 pub mod connections;
 pub mod counters;
+pub mod directory;
 pub mod founding;
 pub mod hash;
 pub mod id;
@@ -27,6 +28,7 @@ pub mod membership;
 pub mod message;
 pub mod overlay;
 pub mod plain_keys;
+pub mod registry;
 pub mod time;
 pub mod view;
 
