@@ -1,25 +1,43 @@
-//! The proxy side of invocation: numbers a handle's calls, finds the primary, repeats until the
+//! The proxy side of invocation: numbers a handle's calls, finds the primary, repeats until a
 //! call's end is known or its deadline has passed, and never guesses whether a call ran.
+//!
+//! Calls of one handle on one object form a lane and are sent in order; after a refusal, a
+//! redirect or a lost link all open ones are sent again in order (go-back-N). A read that had to
+//! be sent again may see writes of its handle that were made after it. Where an object is, is
+//! shared by all lanes on it and believed only on the word of its members.
 
+mod begin;
+mod call;
 mod config;
 mod effects;
+mod end;
+mod ids;
+mod lane;
+mod place;
+mod reply;
+mod search;
+mod send;
+#[cfg(test)]
+mod tests;
+mod tick;
 
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use bytes::Bytes;
 use overlay_proto::view::MembershipView;
-use overlay_proto::{Duration, Instant, LinkDown, ProcessId};
+use overlay_proto::{Instant, ProcessId};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
 
+pub use self::begin::ARGUMENT_BYTES_MAX;
+use self::call::{Call, CallId, What};
 pub use self::config::ClientConfig;
 pub use self::effects::ClientEffects;
-use crate::caller::{HandleId, Invocation};
-use crate::execution::Deferred;
+use self::lane::{Lane, LaneKey};
+use self::place::Place;
 use crate::machine::Ticket;
-use crate::message::{Reply, Sighting};
-use crate::object::{Configuration, ObjectId};
-use crate::reference::RawRef;
-use crate::session::SessionId;
+use crate::object::{Configuration, MethodId, ObjectId};
 
 /// An open nested call, for whoever follows who waits for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,168 +55,93 @@ pub struct OpenNested {
 pub struct Client {
     config: ClientConfig,
     me: ProcessId,
+    /// Spreads retries in time, nothing else.
+    dice: ChaCha8Rng,
     view: MembershipView,
+    /// The next call's id.
+    next: CallId,
+    calls: BTreeMap<CallId, Call>,
+    tickets: BTreeMap<Ticket, CallId>,
+    lanes: BTreeMap<LaneKey, Lane>,
+    places: BTreeMap<ObjectId, Place>,
+    /// Objects with open calls.
+    active: BTreeSet<ObjectId>,
+    /// Places without an open call, the longest unused first.
+    idle: BTreeMap<u64, ObjectId>,
+    idled: u64,
+    /// Open nested calls by the object that makes them.
+    nested: BTreeMap<ObjectId, BTreeSet<CallId>>,
+    /// Openings that ended while another attempt of them may still open a session.
+    surplus: BTreeMap<CallId, (ObjectId, MethodId)>,
+    /// No call's deadline is earlier.
+    next_deadline: Instant,
+    /// When all hosts of the view were last asked for any object.
+    view_round_at: Option<Instant>,
 }
 
 impl Client {
     /// A client without calls. `seed` spreads its retries, nothing else.
     #[must_use]
     pub fn new(config: ClientConfig, me: ProcessId, seed: u64) -> Self {
-        let _ = seed;
         Self {
             config,
             me,
+            dice: ChaCha8Rng::seed_from_u64(seed),
             view: MembershipView::default(),
+            next: CallId(1),
+            calls: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            places: BTreeMap::new(),
+            active: BTreeSet::new(),
+            idle: BTreeMap::new(),
+            idled: 0,
+            nested: BTreeMap::new(),
+            surplus: BTreeMap::new(),
+            next_deadline: Instant::from_micros(u64::MAX),
+            view_round_at: None,
         }
     }
 
-    /// Makes a call; ends in `completed`, also a one-way one.
-    pub fn invoke(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        call: Invocation,
-        fx: &mut ClientEffects,
-    ) {
-        let _ = (now, ticket, call, fx);
-    }
-
-    /// Deletes an object; ends in `completed`.
-    pub fn delete(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        target: &RawRef,
-        timeout: Duration,
-        fx: &mut ClientEffects,
-    ) {
-        let _ = (now, ticket, target, timeout, fx);
-    }
-
-    /// Describes an object; ends in `inspected`.
-    pub fn inspect(
-        &mut self,
-        now: Instant,
-        ticket: Ticket,
-        target: &RawRef,
-        timeout: Duration,
-        fx: &mut ClientEffects,
-    ) {
-        let _ = (now, ticket, target, timeout, fx);
-    }
-
-    /// Delivers a call of `source`'s outbox; ends in `outbox_done`. One that is under way
-    /// already is left alone.
-    pub fn deliver_outbox(
-        &mut self,
-        now: Instant,
-        source: ObjectId,
-        number: u64,
-        call: &Deferred,
-        fx: &mut ClientEffects,
-    ) {
-        let _ = (now, source, number, call, fx);
-    }
-
-    /// Nobody waits for the ticket any more: withdraws a call that has not started. No
-    /// completion follows.
-    pub fn cancel(&mut self, now: Instant, ticket: Ticket, fx: &mut ClientEffects) {
-        let _ = (now, ticket, fx);
-    }
-
-    /// The handle is gone: its sessions are closed once its open calls have ended.
-    pub fn release(&mut self, now: Instant, handle: HandleId, fx: &mut ClientEffects) {
-        let _ = (now, handle, fx);
-    }
-
-    /// Gives the creator's handle the session that was born with the object.
-    pub fn adopt_session(&mut self, handle: HandleId, session: SessionId, reference: &RawRef) {
-        let _ = (handle, session, reference);
-    }
-
-    /// A reply arrived.
-    pub fn on_reply(
-        &mut self,
-        now: Instant,
-        from: ProcessId,
-        id: u64,
-        reply: Reply,
-        fx: &mut ClientEffects,
-    ) {
-        let _ = (now, from, id, reply, fx);
-    }
-
-    /// Somebody said where an object is.
-    pub fn on_here(
-        &mut self,
-        now: Instant,
-        from: ProcessId,
-        object: ObjectId,
-        sighting: Sighting,
-        fx: &mut ClientEffects,
-    ) {
-        let _ = (now, from, object, sighting, fx);
-    }
-
-    /// A link is down: what was sent on it may be lost.
-    pub fn on_link_down(
-        &mut self,
-        now: Instant,
-        process: ProcessId,
-        reason: LinkDown,
-        fx: &mut ClientEffects,
-    ) {
-        let _ = (now, process, reason, fx);
-    }
-
-    /// The membership view changed.
+    /// The membership view changed: whom to ask when nobody else knows an object.
     pub fn on_view(&mut self, view: MembershipView) {
         self.view = view;
     }
 
-    /// The directory has records for an object; see [`directory`](crate::directory).
-    pub fn on_directory(
-        &mut self,
-        now: Instant,
-        object: ObjectId,
-        records: &[Bytes],
-        fx: &mut ClientEffects,
-    ) {
-        let _ = (now, object, records, fx);
-    }
-
-    /// The directory has no more records for the object.
-    pub fn on_directory_exhausted(
-        &mut self,
-        now: Instant,
-        object: ObjectId,
-        fx: &mut ClientEffects,
-    ) {
-        let _ = (now, object, fx);
-    }
-
-    /// Looks at everything that waits; due every 25 ms while [`needs_tick`](Self::needs_tick).
-    pub fn tick(&mut self, now: Instant, fx: &mut ClientEffects) {
-        let _ = (now, fx, &self.config, self.me);
-    }
-
-    /// Whether something waits.
+    /// Whether something waits, so that [`tick`](Self::tick) is due every 25 ms.
     #[must_use]
     pub fn needs_tick(&self) -> bool {
-        false
+        !self.calls.is_empty()
+    }
+
+    /// Calls and other requests that have not ended.
+    #[must_use]
+    pub fn open_calls(&self) -> usize {
+        self.calls.len()
     }
 
     /// The nested calls that methods of `source` wait for.
     #[must_use]
     pub fn open_nested_of(&self, source: ObjectId) -> Vec<OpenNested> {
-        let _ = source;
-        Vec::new()
+        let open = self.nested.get(&source).into_iter().flatten();
+        open.filter_map(|id| {
+            let call = self.calls.get(id)?;
+            let What::Method(method) = &call.what else {
+                return None;
+            };
+            let target = call.key.object;
+            Some(OpenNested {
+                target,
+                primary: self.places.get(&target).and_then(|place| place.target),
+                call: method.chain.call,
+            })
+        })
+        .collect()
     }
 
     /// The replica set that the client believes the object to have.
     #[must_use]
     pub fn place_of(&self, object: ObjectId) -> Option<&Arc<Configuration>> {
-        let _ = object;
-        None
+        self.places.get(&object)?.configuration.as_ref()
     }
 }

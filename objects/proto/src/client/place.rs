@@ -1,0 +1,333 @@
+//! Where an object is believed to be, and what is known of those who should know.
+
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use overlay_proto::{Duration, Instant, ProcessId};
+
+use super::lane::Owner;
+use crate::message::Sighting;
+use crate::object::{Configuration, MEMBERS_MAX};
+
+/// Processes remembered as not knowing the object, or as unreachable.
+const DOUBTED_MAX: usize = 256;
+
+/// Processes asked in one round, but for a round through all hosts.
+const ASKED_MAX: usize = 64;
+
+/// Where an object is believed to be. Hints only: the object's members decide.
+#[derive(Debug, Default)]
+pub(super) struct Place {
+    /// The replica set believed in.
+    pub(super) configuration: Option<Arc<Configuration>>,
+    /// Whether a member said so, rather than a reference or a record of the directory.
+    confirmed: bool,
+    /// The process that calls are sent to.
+    pub(super) target: Option<ProcessId>,
+    /// Other replica sets that somebody named.
+    candidates: Vec<Arc<Configuration>>,
+    /// Processes that said that they know nothing of the object.
+    strangers: BTreeSet<ProcessId>,
+    /// Processes without a link since they were last heard.
+    down: BTreeSet<ProcessId>,
+    /// Lanes with open calls.
+    pub(super) lanes: BTreeSet<Owner>,
+    /// Somebody who knows said that the object was deleted.
+    pub(super) deleted: bool,
+    /// The search for the primary, since it was last heard.
+    pub(super) search: Option<Search>,
+    /// The target leaves calls unanswered.
+    pub(super) stalled: bool,
+    /// When the target last answered, or was chosen.
+    pub(super) progress_at: Instant,
+    /// When a call was last answered with its end.
+    done_at: Option<Instant>,
+    /// When a replica last said anything.
+    heard_at: Option<Instant>,
+    /// When the replicas were last asked.
+    pub(super) asked_at: Option<Instant>,
+    /// Refusals since the last call that ended.
+    refusals: u32,
+    /// Nothing is sent before this.
+    pub(super) resend_at: Option<Instant>,
+    /// When unanswered calls were last looked at.
+    pub(super) probed_at: Instant,
+    /// When the directory was last asked.
+    pub(super) lookup_at: Option<Instant>,
+    /// When all hosts of the view were last asked.
+    pub(super) view_round_at: Option<Instant>,
+    /// Where the place stands among those without an open call.
+    pub(super) idle: Option<u64>,
+}
+
+/// A search for an object's primary.
+#[derive(Debug)]
+pub(super) struct Search {
+    pub(super) began: Instant,
+    /// Rounds so far.
+    pub(super) rounds: u32,
+    pub(super) next_at: Instant,
+    /// A member has answered since the last round.
+    pub(super) answered: bool,
+    /// Asked through the view, and not heard since.
+    pub(super) unheard: BTreeSet<ProcessId>,
+    /// The directory is being asked.
+    pub(super) looking_up: bool,
+    /// The directory has no more than what it gave.
+    pub(super) exhausted: bool,
+    /// The process that left calls unanswered.
+    pub(super) suspect: Option<ProcessId>,
+}
+
+/// What a sighting changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Learned {
+    /// Nothing that matters for open calls.
+    Nothing,
+    /// Calls go to another process from now on.
+    Moved,
+    /// The object is no more.
+    Deleted,
+}
+
+impl Place {
+    /// Takes a reference's hint.
+    pub(super) fn hint(&mut self, hint: Option<&Arc<Configuration>>, limit: usize) {
+        let Some(hint) = hint else { return };
+        let Some(believed) = &self.configuration else {
+            if possible(hint) {
+                self.target = hint.process(0);
+                self.configuration = Some(hint.clone());
+            }
+            return;
+        };
+        if Arc::ptr_eq(believed, hint) || hint.epoch <= believed.epoch {
+            return;
+        }
+        if self.confirmed || !self.lanes.is_empty() {
+            self.add_candidate(hint.clone(), limit);
+        } else if possible(hint) {
+            self.target = hint.process(0);
+            self.configuration = Some(hint.clone());
+        }
+    }
+
+    /// Remembers a replica set whose members are worth asking; says whether it is a new one.
+    pub(super) fn add_candidate(&mut self, candidate: Arc<Configuration>, limit: usize) -> bool {
+        let known = self
+            .configuration
+            .iter()
+            .chain(&self.candidates)
+            .any(|c| **c == *candidate);
+        if known || !possible(&candidate) {
+            return false;
+        }
+        if self.candidates.len() >= limit {
+            self.candidates.remove(0);
+        }
+        self.candidates.push(candidate);
+        true
+    }
+
+    /// The first open call after a while: old doubts do not count.
+    pub(super) fn wake(&mut self, now: Instant) {
+        self.search = None;
+        self.stalled = false;
+        self.refusals = 0;
+        self.resend_at = None;
+        self.progress_at = now;
+        self.probed_at = now;
+        self.strangers.clear();
+        self.down.clear();
+    }
+
+    /// Takes what `from` says of the object's place.
+    pub(super) fn adopt(
+        &mut self,
+        now: Instant,
+        from: ProcessId,
+        sighting: Sighting,
+        limit: usize,
+    ) -> Learned {
+        self.down.remove(&from);
+        if let Some(search) = &mut self.search {
+            search.unheard.remove(&from);
+        }
+        match sighting {
+            Sighting::Unknown => {
+                insert(&mut self.strangers, from);
+                Learned::Nothing
+            }
+            Sighting::Deleted => {
+                self.deleted = true;
+                Learned::Deleted
+            }
+            Sighting::Member {
+                configuration,
+                primary,
+            } if possible(&configuration) => {
+                self.adopt_member(now, from, configuration, primary, limit)
+            }
+            Sighting::Member { .. } => Learned::Nothing,
+        }
+    }
+
+    fn adopt_member(
+        &mut self,
+        now: Instant,
+        from: ProcessId,
+        configuration: Configuration,
+        primary: Option<u8>,
+        limit: usize,
+    ) -> Learned {
+        self.heard(now);
+        self.strangers.remove(&from);
+        let believed = self.configuration.as_ref().map(|believed| believed.epoch);
+        let newer = match believed {
+            Some(epoch) if self.confirmed && configuration.epoch < epoch => {
+                return Learned::Nothing;
+            }
+            Some(epoch) => configuration.epoch != epoch,
+            None => true,
+        };
+        self.confirmed = true;
+        let claim = primary.and_then(|index| configuration.process(index));
+        let claim = if newer {
+            let first = configuration.process(0);
+            if let Some(old) = self.configuration.replace(Arc::new(configuration)) {
+                self.add_candidate(old, limit);
+            }
+            self.target = None;
+            claim.or(first)
+        } else {
+            claim
+        };
+        match claim {
+            Some(claim)
+                if self.target != Some(claim)
+                    && (self.target.is_none() || self.stalled)
+                    && !self.down.contains(&claim) =>
+            {
+                self.target = Some(claim);
+                self.stalled = false;
+                self.progress_at = now;
+                Learned::Moved
+            }
+            _ => Learned::Nothing,
+        }
+    }
+
+    /// A replica of the object said something.
+    pub(super) fn heard(&mut self, now: Instant) {
+        self.heard_at = Some(now);
+        if let Some(search) = &mut self.search {
+            search.answered = true;
+        }
+    }
+
+    /// A request was answered by `from`; `done`: with the end of a call.
+    pub(super) fn answered(&mut self, now: Instant, from: ProcessId, done: bool) {
+        self.heard(now);
+        self.down.remove(&from);
+        if self.target.is_none() && done {
+            self.target = Some(from);
+        }
+        if self.target != Some(from) {
+            return;
+        }
+        self.progress_at = now;
+        self.stalled = false;
+        if done {
+            self.done_at = Some(now);
+            self.refusals = 0;
+            self.search = None;
+        }
+    }
+
+    /// `from` refused a request because it is not the primary.
+    pub(super) fn turned_away(&mut self, from: ProcessId) {
+        if self.target == Some(from) {
+            self.target = None;
+            self.stalled = false;
+        }
+    }
+
+    /// The link with a process is down; says whether calls went there.
+    pub(super) fn lost(&mut self, process: ProcessId) -> bool {
+        insert(&mut self.down, process);
+        if self.target == Some(process) {
+            self.target = None;
+            self.stalled = false;
+            return true;
+        }
+        false
+    }
+
+    /// Counts a refusal: the first one is answered at once, later ones after a pause.
+    pub(super) fn back_off(&mut self, now: Instant, min: Duration, max: Duration) {
+        self.refusals = self.refusals.saturating_add(1);
+        if self.refusals > 1 {
+            let doublings = self.refusals.saturating_sub(2).min(16);
+            let pause = min.saturating_mul(1 << doublings).min(max);
+            self.resend_at = Some(now + pause);
+        }
+    }
+
+    /// The processes that are worth asking: members of all replica sets that were named.
+    pub(super) fn known(&self) -> BTreeSet<ProcessId> {
+        self.configuration
+            .iter()
+            .chain(self.candidates.iter().rev())
+            .flat_map(|configuration| configuration.processes())
+            .filter(|process| !self.strangers.contains(process))
+            .take(ASKED_MAX)
+            .collect()
+    }
+
+    /// Whether the process said that it knows nothing of the object.
+    pub(super) fn is_stranger(&self, process: &ProcessId) -> bool {
+        self.strangers.contains(process)
+    }
+
+    /// Whether a call has ended here at or after this time.
+    pub(super) fn done_since(&self, then: Instant) -> bool {
+        self.done_at.is_some_and(|at| at >= then)
+    }
+
+    /// Whether a replica said anything at or after this time.
+    pub(super) fn heard_since(&self, then: Instant) -> bool {
+        self.heard_at.is_some_and(|at| at >= then)
+    }
+
+    /// Whether the replicas were asked at or after this time.
+    pub(super) fn asked_since(&self, then: Instant) -> bool {
+        self.asked_at.is_some_and(|at| at >= then)
+    }
+}
+
+impl Search {
+    /// A search that begins now.
+    pub(super) const fn new(now: Instant, suspect: Option<ProcessId>) -> Self {
+        Self {
+            began: now,
+            rounds: 0,
+            next_at: now,
+            answered: false,
+            unheard: BTreeSet::new(),
+            looking_up: false,
+            exhausted: false,
+            suspect,
+        }
+    }
+}
+
+fn possible(configuration: &Configuration) -> bool {
+    (1..=MEMBERS_MAX).contains(&configuration.members.len())
+}
+
+fn insert(set: &mut BTreeSet<ProcessId>, process: ProcessId) {
+    if set.len() < DOUBTED_MAX {
+        set.insert(process);
+    }
+}

@@ -1,0 +1,273 @@
+//! Where is the primary? Members are asked, then the directory, then everybody.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use overlay_proto::{Duration, Instant, LinkDown, ProcessId};
+use rand_chacha::rand_core::Rng;
+
+use super::Client;
+use super::call::CallId;
+use super::effects::ClientEffects;
+use super::place::{Learned, Search};
+use crate::directory::{DirectoryRecord, RECORDS_MAX};
+use crate::message::{Message, Sighting};
+use crate::object::ObjectId;
+use crate::outcome::Cause;
+
+impl Client {
+    /// Somebody said where an object is.
+    pub fn on_here(
+        &mut self,
+        now: Instant,
+        from: ProcessId,
+        object: ObjectId,
+        sighting: Sighting,
+        fx: &mut ClientEffects,
+    ) {
+        let limit = self.config.candidates;
+        let Some(place) = self.places.get_mut(&object) else {
+            return;
+        };
+        match place.adopt(now, from, sighting, limit) {
+            Learned::Moved => self.resend_all(now, object, fx),
+            Learned::Deleted => self.on_deleted(now, object, fx),
+            Learned::Nothing => {}
+        }
+    }
+
+    /// A link is down, or could not be made: what was sent on it may be lost.
+    pub fn on_link_down(
+        &mut self,
+        now: Instant,
+        process: ProcessId,
+        reason: LinkDown,
+        fx: &mut ClientEffects,
+    ) {
+        let suspect = match reason {
+            LinkDown::Closed => None,
+            LinkDown::Refused | LinkDown::Unreachable => Some(process),
+        };
+        let hit: Vec<ObjectId> = self
+            .active
+            .iter()
+            .filter(|object| {
+                self.places
+                    .get_mut(object)
+                    .is_some_and(|place| place.lost(process))
+            })
+            .copied()
+            .collect();
+        for object in hit {
+            for key in self.lanes_on(object) {
+                self.rewind(key);
+            }
+            self.seek(now, object, suspect, fx);
+        }
+    }
+
+    /// The directory has records for an object: whoever they name is asked.
+    pub fn on_directory(
+        &mut self,
+        now: Instant,
+        object: ObjectId,
+        records: &[Bytes],
+        fx: &mut ClientEffects,
+    ) {
+        let limit = self.config.candidates;
+        let Some(place) = self
+            .places
+            .get_mut(&object)
+            .filter(|place| !place.lanes.is_empty())
+        else {
+            return;
+        };
+        for record in records.iter().take(RECORDS_MAX) {
+            let Some(record) = DirectoryRecord::decode(object, record) else {
+                continue;
+            };
+            let candidate = Arc::new(record.configuration);
+            if !place.add_candidate(candidate.clone(), limit) {
+                continue;
+            }
+            place.asked_at = Some(now);
+            for process in candidate
+                .processes()
+                .filter(|process| !place.is_stranger(process))
+            {
+                fx.sends.push((
+                    process,
+                    Message::Where {
+                        object,
+                        suspect: None,
+                    },
+                ));
+            }
+        }
+    }
+
+    /// The directory has no more records for the object.
+    pub fn on_directory_exhausted(
+        &mut self,
+        now: Instant,
+        object: ObjectId,
+        fx: &mut ClientEffects,
+    ) {
+        let Some(place) = self.places.get_mut(&object) else {
+            return;
+        };
+        let Some(search) = &mut place.search else {
+            return;
+        };
+        search.looking_up = false;
+        search.exhausted = true;
+        if place.target.is_none() && place.known().is_empty() {
+            self.ask_everybody(now, object, fx);
+        }
+    }
+
+    /// Looks for the primary, if that is not under way.
+    pub(super) fn seek(
+        &mut self,
+        now: Instant,
+        object: ObjectId,
+        suspect: Option<ProcessId>,
+        fx: &mut ClientEffects,
+    ) {
+        let Some(place) = self.places.get_mut(&object) else {
+            return;
+        };
+        let search = place
+            .search
+            .get_or_insert_with(|| Search::new(now, suspect));
+        search.suspect = suspect.or(search.suspect);
+        if search.next_at <= now {
+            self.ask_round(now, object, fx);
+        }
+    }
+
+    /// Asks all who should know, and the directory if they did not answer the last time.
+    pub(super) fn ask_round(&mut self, now: Instant, object: ObjectId, fx: &mut ClientEffects) {
+        let jitter = u32::try_from(self.dice.next_u64() % 41).unwrap_or_default();
+        let Some(place) = self.places.get_mut(&object) else {
+            return;
+        };
+        let known = place.known();
+        let stalled = place.stalled;
+        let Some(search) = &mut place.search else {
+            return;
+        };
+        let pause = pause(&self.config, search.rounds, stalled);
+        search.next_at = now + pause * (80 + jitter) / 100;
+        let unanswered = known.is_empty() || (search.rounds > 0 && !search.answered);
+        let exhausted = search.exhausted;
+        search.rounds = search.rounds.saturating_add(1);
+        search.answered = false;
+        let suspect = search.suspect;
+        for process in &known {
+            fx.sends
+                .push((*process, Message::Where { object, suspect }));
+        }
+        let may_look_up = place
+            .lookup_at
+            .is_none_or(|at| now.since(at) >= self.config.lookup_pause);
+        if unanswered && !search.looking_up && may_look_up {
+            search.looking_up = true;
+            place.lookup_at = Some(now);
+            fx.lookups.push(object);
+        }
+        if !known.is_empty() {
+            place.asked_at = Some(now);
+        }
+        if unanswered && exhausted {
+            self.ask_everybody(now, object, fx);
+        }
+    }
+
+    /// The last resort in a small cluster: one round through all hosts of the view.
+    fn ask_everybody(&mut self, now: Instant, object: ObjectId, fx: &mut ClientEffects) {
+        let hosts: Vec<ProcessId> = self
+            .view
+            .hosts()
+            .map(|member| member.record.process)
+            .collect();
+        let pause = self.config.view_rounds_apart;
+        if hosts.is_empty()
+            || hosts.len() > self.config.view_round_hosts
+            || self.view_round_at.is_some_and(|at| now.since(at) < pause)
+        {
+            return;
+        }
+        let Some(place) = self.places.get_mut(&object) else {
+            return;
+        };
+        let pause = self.config.view_round_pause;
+        if place.view_round_at.is_some_and(|at| now.since(at) < pause) {
+            return;
+        }
+        self.view_round_at = Some(now);
+        place.view_round_at = Some(now);
+        place.asked_at = Some(now);
+        let Some(search) = &mut place.search else {
+            return;
+        };
+        let suspect = search.suspect;
+        for process in hosts {
+            search.unheard.insert(process);
+            fx.sends.push((process, Message::Where { object, suspect }));
+        }
+    }
+
+    /// Whether all who could know an object said that they do not, for long enough.
+    pub(super) fn is_unknown(&self, now: Instant, object: ObjectId) -> bool {
+        let Some(place) = self.places.get(&object) else {
+            return false;
+        };
+        let Some(search) = &place.search else {
+            return false;
+        };
+        let everybody_asked = place.view_round_at.is_some_and(|at| at >= search.began)
+            || self.view.hosts().count() > self.config.view_round_hosts
+            || self.view.is_empty();
+        place.target.is_none()
+            && search.exhausted
+            && search.unheard.is_empty()
+            && everybody_asked
+            && now.since(search.began) >= self.config.not_found_after
+            && !place.heard_since(search.began)
+            && place.known().is_empty()
+    }
+
+    /// Ends the calls on an object that is no more, but for those that a replica will answer.
+    fn on_deleted(&mut self, now: Instant, object: ObjectId, fx: &mut ClientEffects) {
+        let answering = self
+            .places
+            .get(&object)
+            .is_some_and(|place| place.target.is_some() && !place.stalled);
+        let over: Vec<CallId> = self
+            .lanes_on(object)
+            .iter()
+            .filter_map(|key| self.lanes.get(key))
+            .flat_map(|lane| lane.calls.iter().copied().chain(lane.opening()))
+            .filter(|id| {
+                let call = self.calls.get(id);
+                !answering || call.is_some_and(|call| call.current.is_none())
+            })
+            .collect();
+        for id in over {
+            self.end(now, id, Cause::Deleted, fx);
+        }
+    }
+}
+
+/// The pause after a round: short while the primary is known to be gone, growing with each.
+fn pause(config: &super::ClientConfig, rounds: u32, stalled: bool) -> Duration {
+    let first = if stalled {
+        config.patience
+    } else {
+        config.search_pause_min
+    };
+    let grown = (0..rounds.min(16)).fold(first, |pause, _| pause * 3 / 2);
+    grown.min(config.search_pause_max)
+}
