@@ -89,6 +89,18 @@ impl<K: ?Sized> Ref<K> {
     }
 }
 
+impl AsRef<Self> for RawRef {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
+impl<K: ?Sized> AsRef<RawRef> for Ref<K> {
+    fn as_ref(&self) -> &RawRef {
+        &self.raw
+    }
+}
+
 impl<K: ?Sized> Clone for Ref<K> {
     fn clone(&self) -> Self {
         Self::from_raw(self.raw.clone())

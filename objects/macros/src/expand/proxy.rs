@@ -60,6 +60,13 @@ pub(super) fn items(kind: &Kind) -> TokenStream {
                 #private::Proxy::reference(proxy)
             }
         }
+
+        #[automatically_derived]
+        impl ::core::convert::AsRef<#private::RawRef> for #proxy {
+            fn as_ref(&self) -> &#private::RawRef {
+                #private::Handle::reference(&self.inner)
+            }
+        }
     }
 }
 
