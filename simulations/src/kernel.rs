@@ -77,6 +77,8 @@ pub struct Kernel<M: Machine, A> {
     by_peer: BTreeMap<PeerId, u32>,
     pub(crate) trace: Trace,
     counters: BTreeMap<&'static str, u64>,
+    /// Processes that left cleanly, not yet told to the environment.
+    pub(crate) left: Vec<ProcessId>,
     violation: Option<Violation>,
     seed: Seed,
     dice: Dice,
@@ -113,6 +115,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
             by_process: BTreeMap::new(),
             trace: Trace::new(keep),
             counters: BTreeMap::new(),
+            left: Vec::new(),
             violation: None,
             seed,
             dice: seed.child("kernel").dice(),
@@ -273,10 +276,13 @@ impl<M: SimMachine, A> Kernel<M, A> {
 
     /// Ends the process of a node cleanly: what it sent still arrives, then its links close.
     pub fn stop(&mut self, node: u32) {
-        if self.forget(node) {
-            self.network.stop(self.now, node);
-            self.collect();
-        }
+        let Some(process) = self.process(node) else {
+            return;
+        };
+        self.forget(node);
+        self.network.stop(self.now, node);
+        self.collect();
+        self.left.push(process);
     }
 
     /// Hands a message to the process of a node outside of any link: a replay of something

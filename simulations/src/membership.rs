@@ -61,6 +61,7 @@ pub struct Membership {
     left: LeftStaysLeft,
     heal_within: Duration,
     healed_at: Option<Instant>,
+    /// Since when the views agree without a break.
     converged_at: Option<Instant>,
 }
 
@@ -89,6 +90,12 @@ pub fn run(scenario: &Scenario, nodes: u32, seed: Seed, keep: usize) -> World<Ov
     let end = scenario.heal_at() + Duration::from_secs(scenario.heal_seconds) + STABLE_FOR;
     // A violation stays in the kernel, where the caller finds it with the last events.
     let _violation = world.run_until(end);
+    if let (Some(healed), Some(converged)) =
+        (world.environment.healed_at, world.environment.converged_at)
+    {
+        let took = converged.since(healed).as_millis() as u64;
+        world.kernel.count("ms from heal to one view", took);
+    }
     world
 }
 
@@ -203,23 +210,12 @@ impl Membership {
             return;
         };
         let now = kernel.now();
-        match (self.agreement(kernel), self.converged_at) {
-            (Ok(()), None) => {
-                self.converged_at = Some(now);
-                kernel.count(
-                    "ms from heal to one view",
-                    now.since(healed_at).as_millis() as u64,
-                );
+        match self.agreement(kernel) {
+            Ok(()) => {
+                self.converged_at.get_or_insert(now);
             }
-            (Ok(()), Some(_)) => {}
-            (Err(detail), reached) => {
-                let late = now.since(healed_at) > self.heal_within;
-                if late && reached.is_none_or(|at| now.since(at) > self.heal_within) {
-                    kernel.violate(view_converges::NAME, detail);
-                } else if reached.is_some() {
-                    kernel.violate(view_converges::NAME, format!("no longer: {detail}"));
-                }
-            }
+            Err(_) if now.since(healed_at) <= self.heal_within => self.converged_at = None,
+            Err(detail) => kernel.violate(view_converges::NAME, detail),
         }
         let refuted = self.buried.check(now, healed_at, self.heal_within);
         kernel.check(no_live_member_buried::NAME, refuted);

@@ -28,6 +28,8 @@ pub struct Report {
     pub simulated_ms: u64,
     /// What the run counted.
     pub counters: BTreeMap<&'static str, u64>,
+    /// The last events in words, if the run kept them.
+    pub last_events: Vec<String>,
     /// The invariant that did not hold.
     pub failure: Option<Failure>,
 }
@@ -43,20 +45,17 @@ pub struct Failure {
     pub detail: String,
     /// A command line that gives this failure again.
     pub reproduce: String,
-    /// The last events before it, if the run kept them.
-    pub last_events: Vec<String>,
 }
 
 impl Failure {
     /// A violation, and the command line that leads to it.
     #[must_use]
-    pub fn new(violation: &Violation, reproduce: String, last_events: Vec<String>) -> Self {
+    pub fn new(violation: &Violation, reproduce: String) -> Self {
         Self {
             invariant: violation.invariant,
             at_ms: millis(violation.at),
             detail: violation.detail.clone(),
             reproduce,
-            last_events,
         }
     }
 }
@@ -69,6 +68,9 @@ pub fn millis(at: Instant) -> u64 {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for event in &self.last_events {
+            writeln!(f, "    {event}")?;
+        }
         writeln!(
             f,
             "{} seed {}: {} nodes, {:.1} s simulated, {} events, hash {}",
@@ -91,9 +93,6 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for event in &self.last_events {
-            writeln!(f, "    {event}")?;
-        }
         writeln!(
             f,
             "VIOLATED: {} at {} ms: {}",

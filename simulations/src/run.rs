@@ -34,6 +34,12 @@ impl Plan {
         }
     }
 
+    /// Runs one seed and keeps its last `keep` events in words.
+    #[must_use]
+    pub fn run_traced(&self, seed: u64, keep: usize) -> Report {
+        self.attempt(seed, keep)
+    }
+
     /// Runs one seed. After a failure the seed is run again to tell its last events.
     #[must_use]
     pub fn run(&self, seed: u64) -> Report {
@@ -58,9 +64,8 @@ impl Plan {
 
     fn report<M: SimMachine, A>(&self, seed: u64, kernel: &Kernel<M, A>) -> Report {
         let failure = kernel.violation().map(|violation| {
-            let last = kernel.last_events().map(str::to_owned).collect();
             let line = format!("sim run {} --seed {seed}{}", self.name, self.arguments);
-            Failure::new(violation, line, last)
+            Failure::new(violation, line)
         });
         Report {
             scenario: self.name.clone(),
@@ -70,6 +75,7 @@ impl Plan {
             events: kernel.events(),
             simulated_ms: millis(kernel.now()),
             counters: kernel.counters().clone(),
+            last_events: kernel.last_events().map(str::to_owned).collect(),
             failure,
         }
     }

@@ -200,6 +200,10 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
             Due::Fault(fault) => self.fault(&fault),
             Due::Alarm(alarm) => self.environment.alarm(&mut self.kernel, alarm),
         }
+        for process in std::mem::take(&mut self.kernel.left) {
+            self.environment
+                .ended(&mut self.kernel, process, Ending::Left);
+        }
         true
     }
 
@@ -269,6 +273,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
                 clock,
             },
         );
+        self.environment.started(&mut self.kernel, start);
     }
 
     fn crash(&mut self, node: u32, machine: bool) {

@@ -27,6 +27,9 @@ enum Action {
         /// The seed: it alone decides everything that happens.
         #[arg(long, default_value_t = 1)]
         seed: u64,
+        /// Print this many of the last events, also when every invariant held.
+        #[arg(long)]
+        events: Option<usize>,
     },
     /// Run many seeds of a scenario; stop at the first failure.
     Sweep {
@@ -94,7 +97,11 @@ impl Which {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Action::Run { which, seed } => run(&which, seed),
+        Action::Run {
+            which,
+            seed,
+            events,
+        } => run(&which, seed, events),
         Action::Sweep {
             which,
             seeds,
@@ -114,8 +121,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(which: &Which, seed: u64) -> Result<bool, String> {
-    let report = which.plan()?.run(seed);
+fn run(which: &Which, seed: u64, events: Option<usize>) -> Result<bool, String> {
+    let plan = which.plan()?;
+    let report = match events {
+        Some(events) => plan.run_traced(seed, events),
+        None => plan.run(seed),
+    };
     print(&report, which.json)?;
     Ok(report.failure.is_none())
 }

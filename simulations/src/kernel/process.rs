@@ -64,11 +64,11 @@ impl<M: SimMachine, A> Kernel<M, A> {
     }
 
     /// Drops a node's machine, and with it its timers and its backlog.
-    pub(crate) fn forget(&mut self, node: u32) -> bool {
+    pub(crate) fn forget(&mut self, node: u32) {
         let slot = &mut self.nodes[node as usize];
         slot.backlog.clear();
         slot.paused = false;
-        slot.running.take().is_some()
+        slot.running = None;
     }
 
     pub(crate) fn pause(&mut self, node: u32) {
