@@ -1,0 +1,129 @@
+//! Every parameter of the object layer's protocols, with where its default comes from.
+
+use overlay_proto::Duration;
+
+use crate::client::ClientConfig;
+
+/// Parameters of one object machine. Nodes of one cluster may use different ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectsConfig {
+    /// Replicas of an object whose creator does not say how many: 3 survives the loss of one.
+    pub factor: u8,
+    /// When what.
+    pub timings: Timings,
+    /// How much.
+    pub limits: Limits,
+    /// The proxy side.
+    pub client: ClientConfig,
+}
+
+/// When what happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Timings {
+    /// Period of [`Timer::Tick`](crate::machine::Timer::Tick) while something waits (guess: a
+    /// tenth of a tolerable failover's share).
+    pub tick: Duration,
+    /// Period of [`Timer::Repair`](crate::machine::Timer::Repair) while something is to be
+    /// repaired.
+    pub repair: Duration,
+    /// A ping unanswered for this long is a miss (design review 2.2: two of 300 ms each).
+    pub ping_timeout: Duration,
+    /// Misses that make a process silent.
+    pub pings: u8,
+    /// A backup leaves each one before it this head start as a candidate.
+    pub rank_delay: Duration,
+    /// The other members are asked again whether they miss a silent process after this time.
+    pub silence_ask: Duration,
+    /// A finding that a process is silent is no longer relied on after this time.
+    pub silence_age: Duration,
+    /// A member that the view lost this long ago is replaced (design: churn policy).
+    pub lost_after: Duration,
+    /// A learner is in step if it answered within this time (design review 1.16).
+    pub learner_fresh: Duration,
+    /// A learner that is not in step after this time gives way to another candidate.
+    pub learner_patience: Duration,
+    /// A creation whose members did not answer in this time starts again with a fresh id.
+    pub create_retry: Duration,
+    /// A node that hands over gives up after this time.
+    pub drain: Duration,
+    /// Survivors are asked for their copies for this long.
+    pub survey: Duration,
+    /// A nested call that is queued for this long asks whether it waits for itself
+    /// (design review 3.1).
+    pub deadlock: Duration,
+    /// First pause after an outbox delivery without a definite end; doubled up to 20 times it.
+    pub outbox_retry: Duration,
+}
+
+/// How much this node takes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Replicas held.
+    pub objects: usize,
+    /// Objects remembered as gone or moved. A full table refuses new replicas: forgetting one
+    /// could revive an old replica set.
+    pub tombstones: usize,
+    /// Processes doubted at a time.
+    pub watches: usize,
+    /// Processes that wait for one finding about a doubted one.
+    pub askers: usize,
+    /// Replica sets changed at a time.
+    pub repairs: usize,
+    /// Creations under way.
+    pub creations: usize,
+    /// Hosts asked for a surviving copy, and copies kept of an answer.
+    pub survey_hosts: usize,
+    /// Recoveries under way.
+    pub recoveries: usize,
+    /// Outbox deliveries under way.
+    pub deliveries: usize,
+}
+
+impl Default for ObjectsConfig {
+    fn default() -> Self {
+        Self {
+            factor: 3,
+            timings: Timings::default(),
+            limits: Limits::default(),
+            client: ClientConfig::default(),
+        }
+    }
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Self {
+            tick: Duration::from_millis(25),
+            repair: Duration::from_millis(500),
+            ping_timeout: Duration::from_millis(300),
+            pings: 2,
+            rank_delay: Duration::from_millis(200),
+            silence_ask: Duration::from_millis(500),
+            silence_age: Duration::from_secs(5),
+            lost_after: Duration::from_secs(5),
+            learner_fresh: Duration::from_secs(1),
+            learner_patience: Duration::from_secs(5),
+            create_retry: Duration::from_secs(1),
+            drain: Duration::from_secs(10),
+            survey: Duration::from_secs(1),
+            deadlock: Duration::from_millis(100),
+            outbox_retry: Duration::from_millis(100),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            objects: 1_000_000,
+            tombstones: 1_000_000,
+            watches: 1_024,
+            askers: 1_024,
+            repairs: 32,
+            creations: 65_536,
+            survey_hosts: 100,
+            recoveries: 64,
+            deliveries: 1_024,
+        }
+    }
+}

@@ -1,0 +1,423 @@
+//! The creator's side of making an object: install it on its first replica set, count a
+//! majority, or begin again under a fresh id. An id has exactly one first configuration.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use overlay_proto::view::MembershipView;
+use overlay_proto::{Duration, Instant, ProcessId};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::caller::HandleId;
+use crate::kinds_table::STATE_BYTES_MAX;
+use crate::machine::{Creation, Ticket};
+use crate::message::{Change, Message, Outbox, RegisterMessage, Sighting, Status, Value};
+use crate::object::{
+    Ballot, Configuration, Epoch, Lineage, MEMBERS_MAX, ObjectId, Replica, Version,
+};
+use crate::outcome::Cause;
+use crate::placement::{RoundRobin, Strategy, Wanted};
+use crate::reference::RawRef;
+use crate::session::{Session, SessionId, Sessions};
+
+/// The ballot of a first primary: it needs no promises, because there was nothing before.
+const FIRST_BALLOT: Ballot = Ballot {
+    round: 1,
+    member: 0,
+};
+/// An install makes this version.
+const FIRST_VERSION: Version = Version(1);
+/// The session that is born with an object.
+const BORN_SESSION: SessionId = SessionId {
+    lineage: Lineage { number: 0, tag: 0 },
+    version: FIRST_VERSION,
+};
+
+/// What follows from one input.
+#[derive(Debug, Default)]
+pub struct CreationEffects {
+    /// Messages, to the replicas only.
+    pub sends: Vec<(ProcessId, Message)>,
+    /// Creations that ended well, with the session that the handle has from birth.
+    pub created: Vec<(Ticket, HandleId, SessionId, RawRef)>,
+    /// Creations that failed.
+    pub failed: Vec<(Ticket, Cause)>,
+}
+
+/// The creations under way.
+pub struct Creations {
+    me: ProcessId,
+    open: BTreeMap<Ticket, Creating>,
+    by_object: BTreeMap<ObjectId, Ticket>,
+    strategy: Box<dyn Strategy>,
+    rng: ChaCha8Rng,
+    retry: Duration,
+    limit: usize,
+}
+
+struct Creating {
+    creation: Creation,
+    deadline: Instant,
+    attempt: Option<Attempt>,
+    next: Instant,
+    avoid: BTreeSet<ProcessId>,
+    anybody: bool,
+}
+
+struct Attempt {
+    object: ObjectId,
+    configuration: Configuration,
+    stored: BTreeSet<u8>,
+    refused: BTreeSet<u8>,
+}
+
+impl Creations {
+    /// None under way, at most `limit`. `seed` decides ids and where round-robin begins.
+    #[must_use]
+    pub fn new(me: ProcessId, seed: u64, retry: Duration, limit: usize) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let start = rng.next_u64();
+        Self {
+            me,
+            open: BTreeMap::new(),
+            by_object: BTreeMap::new(),
+            strategy: Box::new(RoundRobin::new(start)),
+            rng,
+            retry,
+            limit,
+        }
+    }
+
+    /// Whether anything waits for time to pass.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        !self.open.is_empty()
+    }
+
+    /// Begins to make an object.
+    pub fn create(
+        &mut self,
+        now: Instant,
+        view: &MembershipView,
+        ticket: Ticket,
+        creation: Creation,
+        fx: &mut CreationEffects,
+    ) {
+        if let Some(cause) = self.refuse(&creation) {
+            fx.failed.push((ticket, cause));
+            return;
+        }
+        let creating = Creating {
+            deadline: now + creation.timeout,
+            creation,
+            attempt: None,
+            next: now,
+            avoid: BTreeSet::new(),
+            anybody: false,
+        };
+        self.open.insert(ticket, creating);
+        self.attempt(now, view, ticket, fx);
+    }
+
+    /// Nobody waits for the object any more: what was installed of it is retired.
+    pub fn cancel(&mut self, ticket: Ticket, fx: &mut CreationEffects) {
+        self.abandon(ticket, fx);
+        self.open.remove(&ticket);
+    }
+
+    /// Takes a member's answer. Others pass by.
+    pub fn on_register(
+        &mut self,
+        now: Instant,
+        view: &MembershipView,
+        from: ProcessId,
+        (object, message): (ObjectId, &RegisterMessage),
+        fx: &mut CreationEffects,
+    ) {
+        let Some(ticket) = self.by_object.get(&object).copied() else {
+            return;
+        };
+        let stored = match message {
+            RegisterMessage::Stored { .. } => true,
+            RegisterMessage::Gone { .. } | RegisterMessage::Rejected { .. } => false,
+            _ => return,
+        };
+        self.count(now, view, (ticket, from, stored), fx);
+    }
+
+    /// A member cannot be reached.
+    pub fn on_link_down(
+        &mut self,
+        now: Instant,
+        view: &MembershipView,
+        process: ProcessId,
+        fx: &mut CreationEffects,
+    ) {
+        let concerned: Vec<Ticket> = self
+            .open
+            .iter()
+            .filter(|(_, one)| one.names(&process))
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in concerned {
+            self.count(now, view, (ticket, process, false), fx);
+        }
+    }
+
+    /// Moves on what is due.
+    pub fn tick(&mut self, now: Instant, view: &MembershipView, fx: &mut CreationEffects) {
+        let late = |one: &Creating| one.deadline <= now || one.next <= now;
+        let due: Vec<Ticket> = self
+            .open
+            .iter()
+            .filter(|(_, one)| late(one))
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in due {
+            let expired = self
+                .open
+                .get(&ticket)
+                .is_some_and(|one| one.deadline <= now);
+            if expired {
+                self.fail(ticket, fx);
+            } else {
+                self.attempt(now, view, ticket, fx);
+            }
+        }
+    }
+
+    fn refuse(&self, creation: &Creation) -> Option<Cause> {
+        let bytes = creation.state.len();
+        if bytes > STATE_BYTES_MAX {
+            return Some(Cause::TooLarge {
+                what: String::from("the object's state"),
+                bytes: bytes as u64,
+                limit: STATE_BYTES_MAX as u64,
+            });
+        }
+        (self.open.len() >= self.limit)
+            .then(|| Cause::Overloaded(String::from("the table of creations")))
+    }
+
+    /// Sends the object to a first replica set: a new one under a fresh id, or, where the id
+    /// was given, the same one again.
+    fn attempt(
+        &mut self,
+        now: Instant,
+        view: &MembershipView,
+        ticket: Ticket,
+        fx: &mut CreationEffects,
+    ) {
+        let keeps_id = self
+            .open
+            .get(&ticket)
+            .is_some_and(|one| one.creation.id.is_some() && one.attempt.is_some());
+        if !keeps_id {
+            self.abandon(ticket, fx);
+            self.begin(view, ticket);
+        }
+        let Some(creating) = self.open.get_mut(&ticket) else {
+            return;
+        };
+        creating.next = now + self.retry;
+        let Some(attempt) = &creating.attempt else {
+            return;
+        };
+        creating.anybody = true;
+        let message = install(attempt, &creating.creation, self.me);
+        for process in attempt.configuration.processes() {
+            fx.sends.push((process, message.clone()));
+        }
+    }
+
+    /// Chooses id and members, if there are hosts.
+    fn begin(&mut self, view: &MembershipView, ticket: Ticket) {
+        let Some(creating) = self.open.get_mut(&ticket) else {
+            return;
+        };
+        let creation = &creating.creation;
+        let members = match &creation.members {
+            Some(processes) => named(view, processes),
+            None => {
+                let wanted = Wanted {
+                    kind: &creation.kind,
+                    kind_version: creation.kind_version,
+                    factor: usize::from(creation.factor),
+                };
+                self.strategy.deal(view, &wanted, &creating.avoid)
+            }
+        };
+        if members.is_empty() {
+            creating.avoid.clear();
+            return;
+        }
+        let random = u128::from(self.rng.next_u64()) << 64 | u128::from(self.rng.next_u64());
+        let object = creation.id.unwrap_or(ObjectId(random));
+        if self.by_object.contains_key(&object) {
+            return;
+        }
+        creating.attempt = Some(Attempt {
+            object,
+            configuration: Configuration {
+                epoch: Epoch {
+                    lineage: Lineage::default(),
+                    number: 1,
+                },
+                members,
+            },
+            stored: BTreeSet::new(),
+            refused: BTreeSet::new(),
+        });
+        self.by_object.insert(object, ticket);
+    }
+
+    fn count(
+        &mut self,
+        now: Instant,
+        view: &MembershipView,
+        (ticket, from, stored): (Ticket, ProcessId, bool),
+        fx: &mut CreationEffects,
+    ) {
+        let Some(creating) = self.open.get_mut(&ticket) else {
+            return;
+        };
+        let Some(attempt) = &mut creating.attempt else {
+            return;
+        };
+        let Some(index) = attempt.configuration.index_of(&from) else {
+            return;
+        };
+        if stored {
+            attempt.stored.insert(index);
+        } else {
+            attempt.refused.insert(index);
+            creating.avoid.insert(from);
+        }
+        let members = attempt.configuration.members.len();
+        if attempt.stored.len() >= attempt.configuration.majority() {
+            self.succeed(ticket, fx);
+        } else if members - attempt.refused.len() < attempt.configuration.majority()
+            && creating.creation.id.is_none()
+        {
+            self.attempt(now, view, ticket, fx);
+        }
+    }
+
+    fn succeed(&mut self, ticket: Ticket, fx: &mut CreationEffects) {
+        let Some(creating) = self.open.remove(&ticket) else {
+            return;
+        };
+        let Some(attempt) = creating.attempt else {
+            return;
+        };
+        self.by_object.remove(&attempt.object);
+        let reference = RawRef {
+            id: attempt.object,
+            kind: creating.creation.kind.as_str().into(),
+            configuration: Some(attempt.configuration.into()),
+        };
+        let handle = creating.creation.handle;
+        fx.created.push((ticket, handle, BORN_SESSION, reference));
+    }
+
+    fn fail(&mut self, ticket: Ticket, fx: &mut CreationEffects) {
+        self.abandon(ticket, fx);
+        let Some(creating) = self.open.remove(&ticket) else {
+            return;
+        };
+        let cause = if creating.anybody {
+            Cause::NoQuorum
+        } else {
+            Cause::UnknownKind(creating.creation.kind)
+        };
+        fx.failed.push((ticket, cause));
+    }
+
+    /// Gives up an attempt. Nobody has learned a fresh id, so what was installed may go; a
+    /// given id may be tried again, and a tombstone would forbid that.
+    fn abandon(&mut self, ticket: Ticket, fx: &mut CreationEffects) {
+        let Some(creating) = self.open.get_mut(&ticket) else {
+            return;
+        };
+        let Some(attempt) = creating.attempt.take() else {
+            return;
+        };
+        self.by_object.remove(&attempt.object);
+        if creating.creation.id.is_some() {
+            return;
+        }
+        for process in attempt.configuration.processes() {
+            let message = RegisterMessage::Retire {
+                epoch: attempt.configuration.epoch,
+                sighting: Sighting::Deleted,
+            };
+            let object = attempt.object;
+            fx.sends
+                .push((process, Message::Register { object, message }));
+        }
+    }
+}
+
+impl Creating {
+    fn names(&self, process: &ProcessId) -> bool {
+        self.attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.configuration.index_of(process).is_some())
+    }
+}
+
+fn named(view: &MembershipView, processes: &[ProcessId]) -> Vec<Replica> {
+    processes
+        .iter()
+        .take(MEMBERS_MAX)
+        .map(|process| Replica {
+            process: *process,
+            stamp: view.process(process).map_or(0, |m| m.record.stamp),
+        })
+        .collect()
+}
+
+fn install(attempt: &Attempt, creation: &Creation, me: ProcessId) -> Message {
+    let session = Session {
+        id: BORN_SESSION,
+        owner: me,
+        next: 1,
+        entries: Vec::new(),
+    };
+    let value = Value {
+        kind: creation.kind.clone(),
+        kind_version: creation.kind_version,
+        factor: creation.factor,
+        state: creation.state.clone(),
+        sessions: Sessions {
+            open: vec![session],
+            callers: Vec::new(),
+        },
+        outbox: Outbox::default(),
+        status: Status::Live,
+    };
+    Message::Register {
+        object: attempt.object,
+        message: RegisterMessage::Accept {
+            epoch: attempt.configuration.epoch,
+            ballot: FIRST_BALLOT,
+            version: FIRST_VERSION,
+            change: Change::Full {
+                configuration: attempt.configuration.clone(),
+                value,
+            },
+        },
+    }
+}
+
+impl core::fmt::Debug for Creations {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Creations")
+            .field("open", &self.open.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,182 @@
+//! Runs a replica and takes in what it did.
+
+use overlay_proto::Instant;
+
+use crate::host::effects::Effects;
+use crate::host::{Host, Load};
+use crate::machine::Event;
+use crate::message::Sighting;
+use crate::object::{Configuration, ObjectId};
+use crate::register::{self, Activation, Env, Note, Replica, Tombstone};
+
+/// Shortest time between two events about the number of replicas.
+const LOAD_PAUSE: overlay_proto::Duration = overlay_proto::Duration::from_secs(1);
+
+impl Host {
+    /// Lets `act` work on the replica of an object and does what it asks for. `None` if there
+    /// is no such replica.
+    pub(super) fn with<R>(
+        &mut self,
+        now: Instant,
+        object: ObjectId,
+        fx: &mut Effects,
+        act: impl FnOnce(&mut Replica, &mut Env<'_>, &mut register::Effects) -> R,
+    ) -> Option<R> {
+        let slot = self.slots.get_mut(&object)?;
+        let mut out = register::Effects::default();
+        let result = act(&mut slot.replica, &mut self.world.env(now), &mut out);
+        self.absorb(now, object, out, fx);
+        Some(result)
+    }
+
+    /// Takes in what a replica did.
+    pub(super) fn absorb(
+        &mut self,
+        now: Instant,
+        object: ObjectId,
+        out: register::Effects,
+        fx: &mut Effects,
+    ) {
+        self.slots.refresh(&object);
+        fx.sends.extend(out.sends);
+        fx.events
+            .extend(out.executions.into_iter().map(Event::Execute));
+        for note in out.notes {
+            self.note(now, object, note, fx);
+        }
+    }
+
+    fn note(&mut self, now: Instant, object: ObjectId, note: Note, fx: &mut Effects) {
+        match note {
+            Note::Installed(_) => {
+                self.world.next_stamp += 1;
+                self.counters.installs += 1;
+            }
+            Note::BecamePrimary(Activation::Created) => {
+                self.attention.insert(object);
+                self.publish(object, fx);
+            }
+            Note::BecamePrimary(_) => {}
+            Note::Active(activation) => self.activated(now, object, activation, fx),
+            Note::SteppedDown => {
+                self.forget_duties(&object);
+            }
+            Note::Chosen(_) => {}
+            Note::Reconfigured(configuration) => {
+                self.announce(object, configuration, fx);
+                self.end_job(&object);
+                self.attention.insert(object);
+            }
+            Note::OutboxChanged => {
+                self.outboxes.insert(object);
+            }
+            Note::LearnerSynced(_) => {
+                self.attention.insert(object);
+            }
+            Note::Retired(tombstone) => self.bury(object, tombstone),
+            Note::Dropped => self.remove(&object),
+        }
+    }
+
+    fn activated(
+        &mut self,
+        now: Instant,
+        object: ObjectId,
+        activation: Activation,
+        fx: &mut Effects,
+    ) {
+        self.outboxes.insert(object);
+        self.attention.insert(object);
+        let Some(slot) = self.slots.get_mut(&object) else {
+            return;
+        };
+        let configuration = slot.replica.configuration().clone();
+        match activation {
+            Activation::Created => {}
+            Activation::Reconfigured => self.announce(object, configuration, fx),
+            Activation::TookOver(from) => {
+                let stood = slot.stood.take();
+                let kind = slot.replica.value().map(|(_, _, value)| value.kind.clone());
+                self.counters.takeovers += 1;
+                fx.emit(Event::TookOver {
+                    object,
+                    kind: kind.unwrap_or_default(),
+                    epoch: configuration.epoch,
+                    from,
+                    after: stood.map_or_else(Default::default, |stood| now.since(stood.doubted)),
+                });
+                self.publish(object, fx);
+            }
+        }
+    }
+
+    /// Tells the driver of a new set, once, if this process goes on as its primary.
+    fn announce(&mut self, object: ObjectId, configuration: Configuration, fx: &mut Effects) {
+        let Some(slot) = self.slots.get_mut(&object) else {
+            return;
+        };
+        let epoch = Some(configuration.epoch);
+        let is_ours = slot.replica.is_primary() && *slot.replica.configuration() == configuration;
+        if slot.announced == epoch || !is_ours {
+            return;
+        }
+        slot.announced = epoch;
+        self.counters.reconfigurations += 1;
+        fx.emit(Event::Reconfigured {
+            object,
+            configuration,
+        });
+        self.publish(object, fx);
+    }
+
+    fn publish(&mut self, object: ObjectId, fx: &mut Effects) {
+        let Some(slot) = self.slots.get(&object) else {
+            return;
+        };
+        self.counters.publishes += 1;
+        fx.emit(Event::Publish {
+            object,
+            configuration: slot.replica.configuration().clone(),
+        });
+    }
+
+    fn bury(&mut self, object: ObjectId, tombstone: Tombstone) {
+        let newer = self
+            .tombstones
+            .get(&object)
+            .is_none_or(|known| !known.refuses(tombstone.epoch));
+        if newer || matches!(tombstone.sighting, Sighting::Deleted) {
+            self.tombstones.insert(object, tombstone);
+        }
+        self.remove(&object);
+    }
+
+    fn remove(&mut self, object: &ObjectId) {
+        self.slots.remove(object);
+        self.forget_duties(object);
+    }
+
+    /// The object is no longer this process's to repair or to deliver for.
+    fn forget_duties(&mut self, object: &ObjectId) {
+        self.end_job(object);
+        self.repairs.forget(object);
+        self.deliveries.forget(object);
+        self.outboxes.remove(object);
+    }
+
+    pub(super) fn load_waits(&self) -> bool {
+        self.load.told != self.slots.len()
+    }
+
+    pub(super) fn tell_load(&mut self, now: Instant, fx: &mut Effects) {
+        let due = self.load.at.is_none_or(|at| now.since(at) >= LOAD_PAUSE);
+        let count = self.slots.len();
+        if due && self.load.told != count {
+            self.load = Load {
+                told: count,
+                at: Some(now),
+            };
+            fx.emit(Event::Load(u32::try_from(count).unwrap_or(u32::MAX)));
+        }
+    }
+}

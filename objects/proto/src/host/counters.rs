@@ -1,0 +1,24 @@
+//! What an object machine counted since its start.
+
+/// Counters of one object machine. They only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Times that this process became primary in place of another one.
+    pub takeovers: u64,
+    /// Replica sets that this process went on with as their first primary.
+    pub reconfigurations: u64,
+    /// Calls that the executor ran for this process.
+    pub calls_executed: u64,
+    /// Times that the directory was asked where an object is.
+    pub lookups: u64,
+    /// Times that the directory was told where an object is.
+    pub publishes: u64,
+    /// Objects that this process made.
+    pub created: u64,
+    /// Replicas installed here.
+    pub installs: u64,
+    /// Queued calls that were ended because they waited for themselves.
+    pub deadlocks: u64,
+    /// Outbox calls that came to a definite end.
+    pub deliveries: u64,
+}

@@ -1,0 +1,33 @@
+//! How many hosts each kind has in the current view, counted once per view.
+
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+
+use overlay_proto::view::MembershipView;
+
+use crate::placement::hosts_of;
+
+/// Numbers of hosts by kind and version.
+#[derive(Debug, Default)]
+pub(crate) struct HostCounts {
+    counts: BTreeMap<String, BTreeMap<u32, usize>>,
+}
+
+impl HostCounts {
+    /// The view changed.
+    pub(crate) fn clear(&mut self) {
+        self.counts.clear();
+    }
+
+    /// Hosts of this kind and version that are not leaving.
+    pub(crate) fn of(&mut self, view: &MembershipView, kind: &str, version: u32) -> usize {
+        if let Some(count) = self.counts.get(kind).and_then(|by| by.get(&version)) {
+            return *count;
+        }
+        let count = hosts_of(view, kind, version).count();
+        let by_version = self.counts.entry(kind.to_owned()).or_default();
+        by_version.insert(version, count);
+        count
+    }
+}

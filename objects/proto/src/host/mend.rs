@@ -1,0 +1,342 @@
+//! Brings the replica set of an object into shape, step by step: learners first, then one seal.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use overlay_proto::{Duration, Instant, ProcessId};
+
+use crate::host::Host;
+use crate::host::effects::Effects;
+use crate::host::repair::{Job, Need, Situation, Standing};
+use crate::message::Message;
+use crate::object::{Configuration, Epoch, ObjectId, Replica};
+use crate::placement::Wanted;
+
+/// The kind of the directory of names: its objects grow first and at once.
+const NAMES_KIND: &str = "pydo.Names";
+/// Up to so many objects are looked at as soon as the view changes; more wait for the timer.
+const SCAN_AT_ONCE: usize = 1_024;
+/// A learner in step from which nothing was heard lately is pinged this often.
+const FRESH_PING: Duration = Duration::from_millis(300);
+
+/// What is wanted for one object, taken out of its replica.
+struct Wish {
+    configuration: Configuration,
+    kind: String,
+    kind_version: u32,
+    factor: usize,
+    learners: Vec<ProcessId>,
+}
+
+impl Host {
+    /// Objects of this primary may need another set now.
+    pub(super) fn on_view_repairs(&mut self) {
+        let me = self.world.me;
+        if self.slots.count_of(&me) <= SCAN_AT_ONCE {
+            self.attention.extend(self.slots.objects_of(&me));
+        } else {
+            self.repairs.stale = true;
+        }
+    }
+
+    /// Looks at everything if the view changed, and at what may have to be replaced soon.
+    pub(super) fn scan_repairs(&mut self) {
+        self.attention
+            .extend(core::mem::take(&mut self.repairs.missed));
+        if core::mem::take(&mut self.repairs.stale) {
+            self.attention.extend(self.slots.objects_of(&self.world.me));
+        }
+        if self.lost.is_crowded() {
+            let objects = self.slots.objects_of(&self.world.me);
+            let replicas = objects.iter().filter_map(|object| self.replica(object));
+            let named = replicas.flat_map(|replica| replica.configuration().processes());
+            let named: BTreeSet<ProcessId> = named.collect();
+            self.lost.retain(&named);
+        }
+        self.start_queued();
+    }
+
+    /// Something arrived from a learner: it is fresh.
+    pub(super) fn learner_heard(&mut self, now: Instant, from: ProcessId) {
+        let Some(contact) = self.repairs.contacts.get_mut(&from) else {
+            return;
+        };
+        contact.heard = Some(now);
+        let concerned = self.repairs.jobs.iter();
+        let waiting = concerned.filter(|(_, job)| job.learners.contains_key(&from));
+        self.attention.extend(waiting.map(|(object, _)| *object));
+    }
+
+    /// Does the next step for one object.
+    pub(super) fn mend(&mut self, now: Instant, object: ObjectId, fx: &mut Effects) {
+        let Some(wish) = self.wish(&object) else {
+            return;
+        };
+        let situation = self.situation(now, object, &wish);
+        let want = match situation.need() {
+            Need::Nothing => return self.finish(now, object, &wish.learners, fx),
+            Need::Shadow => 1,
+            Need::Members(count) => count,
+        };
+        if !self.may_start(&object, &wish.kind) {
+            self.repairs.queue.insert(object);
+            return;
+        }
+        self.give_up_late(now, object, fx);
+        let chosen = self.choose(&object, &wish, want);
+        self.ship(now, object, &wish.learners, &chosen, fx);
+        let ready = self.ready(now, object, &chosen, fx);
+        if ready.len() < chosen.len() {
+            return;
+        }
+        if let (Need::Members(_), Some((members, first))) =
+            (situation.need(), situation.next_set(&ready))
+        {
+            self.propose(now, object, &wish.configuration, (members, first), fx);
+            return;
+        }
+        self.settle_with_learners(object, &chosen);
+    }
+
+    /// What the object needs to be judged; `None` unless this is its active, unchanging primary.
+    fn wish(&mut self, object: &ObjectId) -> Option<Wish> {
+        let replica = &self.slots.get(object)?.replica;
+        if !replica.is_primary() || replica.is_changing() {
+            return None;
+        }
+        if !replica.is_active() {
+            self.repairs.missed.insert(*object);
+            return None;
+        }
+        let (_, _, value) = replica.value()?;
+        Some(Wish {
+            configuration: replica.configuration().clone(),
+            kind: value.kind.clone(),
+            kind_version: value.kind_version,
+            factor: usize::from(value.factor),
+            learners: replica.learners(),
+        })
+    }
+
+    fn situation<'a>(&mut self, now: Instant, object: ObjectId, wish: &'a Wish) -> Situation<'a> {
+        let me = self.world.me;
+        let draining = self.drain.is_some();
+        let mut standings = Vec::with_capacity(wish.configuration.members.len());
+        for process in wish.configuration.processes() {
+            let leaving = self.view.process(&process).map(|m| m.record.leaving);
+            standings.push(match leaving {
+                _ if process == me && draining => Standing::Leaving,
+                _ if process == me => Standing::Stays,
+                Some(true) => Standing::Leaving,
+                Some(false) => Standing::Stays,
+                None if self.lost.missed(now, process) >= self.config.timings.lost_after => {
+                    Standing::Gone
+                }
+                None => {
+                    self.repairs.missed.insert(object);
+                    Standing::Stays
+                }
+            });
+        }
+        let counted = self
+            .host_counts
+            .of(&self.view, &wish.kind, wish.kind_version);
+        let me_counted = self
+            .view
+            .process(&me)
+            .is_some_and(|member| member.record.is_host() && !member.record.leaving);
+        Situation {
+            configuration: &wish.configuration,
+            standings,
+            me,
+            factor: wish.factor,
+            hosts: counted - usize::from(draining && me_counted && counted > 0),
+        }
+    }
+
+    /// Whether a change of this object may be under way now.
+    fn may_start(&self, object: &ObjectId, kind: &str) -> bool {
+        self.repairs.jobs.contains_key(object)
+            || self.repairs.shadowed.contains(object)
+            || kind == NAMES_KIND
+            || self.repairs.jobs.len() < self.config.limits.repairs
+    }
+
+    /// Sets aside learners that did not come into step in time.
+    fn give_up_late(&mut self, now: Instant, object: ObjectId, fx: &mut Effects) {
+        let patience = self.config.timings.learner_patience;
+        let Some(job) = self.repairs.jobs.get_mut(&object) else {
+            return;
+        };
+        let late: Vec<ProcessId> = job
+            .learners
+            .iter()
+            .filter(|(_, since)| now.since(**since) >= patience)
+            .map(|(process, _)| *process)
+            .collect();
+        job.learners.retain(|process, _| !late.contains(process));
+        job.failed.extend(&late);
+        for process in late {
+            self.with(now, object, fx, |replica, env, out| {
+                replica.drop_learner(env, process, out);
+            });
+        }
+    }
+
+    /// Whom to bring into step: learners that there are, then the best candidates.
+    fn choose(&self, object: &ObjectId, wish: &Wish, want: usize) -> Vec<ProcessId> {
+        let failed = self.repairs.jobs.get(object).map(|job| &job.failed);
+        let mut avoid: BTreeSet<ProcessId> = failed.cloned().unwrap_or_default();
+        avoid.insert(self.world.me);
+        let usable = |process: &ProcessId| {
+            let member = self.view.process(process);
+            !avoid.contains(process) && member.is_some_and(|member| !member.record.leaving)
+        };
+        let learners = wish.learners.iter().copied();
+        let mut chosen: Vec<ProcessId> = learners.filter(usable).take(want).collect();
+        let mut taken: Vec<ProcessId> = wish.configuration.processes().collect();
+        taken.extend(&chosen);
+        let wanted = Wanted {
+            kind: &wish.kind,
+            kind_version: wish.kind_version,
+            factor: wish.factor,
+        };
+        let more = want - chosen.len();
+        let candidates = self
+            .strategy
+            .candidates(&self.view, &wanted, &taken, &avoid, more);
+        chosen.extend(candidates.iter().map(|replica| replica.process));
+        chosen
+    }
+
+    /// Makes the chosen ones learners and others not.
+    fn ship(
+        &mut self,
+        now: Instant,
+        object: ObjectId,
+        learners: &[ProcessId],
+        chosen: &[ProcessId],
+        fx: &mut Effects,
+    ) {
+        let job = self.repairs.jobs.entry(object).or_insert_with(|| Job {
+            learners: BTreeMap::new(),
+            failed: BTreeSet::new(),
+        });
+        job.learners.retain(|process, _| chosen.contains(process));
+        for process in chosen {
+            job.learners.entry(*process).or_insert(now);
+            self.repairs.contacts.entry(*process).or_default();
+        }
+        for process in learners.iter().filter(|one| !chosen.contains(one)) {
+            self.with(now, object, fx, |replica, env, out| {
+                replica.drop_learner(env, *process, out);
+            });
+        }
+        for process in chosen.iter().filter(|one| !learners.contains(one)) {
+            self.with(now, object, fx, |replica, env, out| {
+                replica.add_learner(env, *process, out);
+            });
+        }
+    }
+
+    /// The chosen ones that hold the newest version and were heard of lately.
+    fn ready(
+        &mut self,
+        now: Instant,
+        object: ObjectId,
+        chosen: &[ProcessId],
+        fx: &mut Effects,
+    ) -> Vec<Replica> {
+        let fresh = self.config.timings.learner_fresh;
+        let mut ready = Vec::with_capacity(chosen.len());
+        for process in chosen {
+            let status = self
+                .replica(&object)
+                .and_then(|replica| replica.peer_status(*process));
+            let Some(status) = status.filter(|status| status.in_sync) else {
+                continue;
+            };
+            let contact = self.repairs.contacts.entry(*process).or_default();
+            let heard = status.heard.max(contact.heard);
+            if heard.is_some_and(|at| now.since(at) < fresh) {
+                let stamp = status.stamp.unwrap_or_default();
+                let process = *process;
+                ready.push(Replica { process, stamp });
+            } else if contact.pinged.is_none_or(|at| now.since(at) >= FRESH_PING) {
+                contact.pinged = Some(now);
+                fx.send(*process, Message::Ping { nonce: 0 });
+            }
+        }
+        ready
+    }
+
+    fn propose(
+        &mut self,
+        now: Instant,
+        object: ObjectId,
+        configuration: &Configuration,
+        (members, first_primary): (Vec<Replica>, u8),
+        fx: &mut Effects,
+    ) {
+        let next = Configuration {
+            epoch: Epoch {
+                lineage: configuration.epoch.lineage,
+                number: configuration.epoch.number.saturating_add(1),
+            },
+            members,
+        };
+        let proposed = self.with(now, object, fx, |replica, env, out| {
+            replica.propose(env, next, first_primary, out)
+        });
+        if let Some(Err(error)) = proposed {
+            tracing::debug!(?object, %error, "the next replica set was not proposed");
+        }
+    }
+
+    /// Nothing better can be had: what is in step stays as learners, and the next change of
+    /// the view makes this process look again.
+    fn settle_with_learners(&mut self, object: ObjectId, chosen: &[ProcessId]) {
+        let failed = self
+            .repairs
+            .jobs
+            .get(&object)
+            .is_some_and(|job| !job.failed.is_empty());
+        self.end_job(&object);
+        if !chosen.is_empty() {
+            self.repairs.shadowed.insert(object);
+        }
+        if failed {
+            self.repairs.missed.insert(object);
+        }
+    }
+
+    fn finish(&mut self, now: Instant, object: ObjectId, learners: &[ProcessId], fx: &mut Effects) {
+        for process in learners {
+            self.with(now, object, fx, |replica, env, out| {
+                replica.drop_learner(env, *process, out);
+            });
+        }
+        self.repairs.queue.remove(&object);
+        self.repairs.shadowed.remove(&object);
+        self.end_job(&object);
+    }
+
+    /// The change of this object's set is over: the next one may begin.
+    pub(super) fn end_job(&mut self, object: &ObjectId) {
+        if self.repairs.jobs.remove(object).is_some() {
+            self.repairs.forget_contacts();
+            self.start_queued();
+        }
+    }
+
+    fn start_queued(&mut self) {
+        let under_way = self.repairs.jobs.len() + self.attention.len();
+        for _ in under_way..self.config.limits.repairs {
+            let Some(object) = self.repairs.queue.pop_first() else {
+                return;
+            };
+            self.attention.insert(object);
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! The host side of the object layer: the replicas of this process, whom their messages go to,
+//! takeover, repair, hand-over, recovery, and what nested and recorded calls need.
+//!
+//! Nothing here decides on safety: views, silence and timeouts choose when a replica is asked to
+//! stand, to add a learner, to propose a set; the register's majorities decide what comes of it.
+
+mod absorb;
+mod host_counts;
+mod counters;
+mod deadlock;
+mod drain;
+mod effects;
+mod mend;
+mod outbox;
+mod recover;
+mod repair;
+mod route;
+mod silence;
+mod slots;
+mod takeover;
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use overlay_proto::view::MembershipView;
+use overlay_proto::{Instant, LinkDown, ProcessId};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use self::host_counts::HostCounts;
+use self::drain::Drain;
+use self::outbox::Deliveries;
+use self::repair::{Lost, Repairs};
+use self::silence::Silence;
+use self::slots::Slots;
+use self::takeover::Absent;
+use crate::config::ObjectsConfig;
+use crate::execution::Deferred;
+use crate::message::Sighting;
+use crate::object::ObjectId;
+use crate::outcome::Outcome;
+use crate::placement::{RoundRobin, Strategy};
+use crate::register::{Env, Methods, Mutation, Replica, Tombstone};
+
+pub use self::counters::Counters;
+pub use self::effects::Effects;
+pub use self::recover::Recoveries;
+
+/// The kinds hosted here, as the machine keeps them.
+pub type SharedMethods = Arc<dyn Methods + Send + Sync>;
+
+/// The replicas of this process.
+pub struct Host {
+    config: ObjectsConfig,
+    world: World,
+    view: MembershipView,
+    host_counts: HostCounts,
+    slots: Slots,
+    tombstones: BTreeMap<ObjectId, Tombstone>,
+    silence: Silence,
+    absent: Absent,
+    strategy: Box<dyn Strategy>,
+    lost: Lost,
+    repairs: Repairs,
+    drain: Option<Drain>,
+    deliveries: Deliveries,
+    /// Objects whose replica set is to be looked at before this input is done with.
+    attention: BTreeSet<ObjectId>,
+    /// Objects whose outbox is to be looked at before this input is done with.
+    outboxes: BTreeSet<ObjectId>,
+    load: Load,
+    counters: Counters,
+}
+
+/// What replicas need of the world around them.
+struct World {
+    me: ProcessId,
+    methods: SharedMethods,
+    rng: ChaCha8Rng,
+    next_stamp: u64,
+    mutation: Option<Mutation>,
+}
+
+impl World {
+    fn env(&mut self, now: Instant) -> Env<'_> {
+        Env {
+            now,
+            me: self.me,
+            stamp: self.next_stamp,
+            methods: &*self.methods,
+            rng: &mut self.rng,
+            mutation: self.mutation,
+        }
+    }
+}
+
+/// What was last said about the number of replicas here.
+#[derive(Debug, Default)]
+struct Load {
+    told: usize,
+    at: Option<Instant>,
+}
+
+impl Host {
+    /// A host without replicas. `seed` spreads retries, nothing else.
+    #[must_use]
+    pub fn new(config: ObjectsConfig, me: ProcessId, methods: SharedMethods, seed: u64) -> Self {
+        let (timings, limits) = (&config.timings, &config.limits);
+        Self {
+            world: World {
+                me,
+                methods,
+                rng: ChaCha8Rng::seed_from_u64(seed),
+                next_stamp: 1,
+                mutation: None,
+            },
+            view: MembershipView::default(),
+            host_counts: HostCounts::default(),
+            slots: Slots::default(),
+            tombstones: BTreeMap::new(),
+            silence: Silence::new(timings, limits),
+            absent: Absent::default(),
+            strategy: Box::new(RoundRobin::new(0)),
+            lost: Lost::default(),
+            repairs: Repairs::default(),
+            drain: None,
+            deliveries: Deliveries::new(limits.deliveries, timings.outbox_retry),
+            attention: BTreeSet::new(),
+            outboxes: BTreeSet::new(),
+            load: Load::default(),
+            counters: Counters::default(),
+            config,
+        }
+    }
+
+    /// Breaks a rule on purpose, so that a test can show that it is caught.
+    pub fn mutate(&mut self, mutation: Option<Mutation>) {
+        self.world.mutation = mutation;
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// The replicas here, in the order of their objects.
+    pub fn replicas(&self) -> impl Iterator<Item = (&ObjectId, &Replica)> {
+        self.slots.iter().map(|(object, slot)| (object, &slot.replica))
+    }
+
+    /// The replica of one object.
+    #[must_use]
+    pub fn replica(&self, object: &ObjectId) -> Option<&Replica> {
+        self.slots.get(object).map(|slot| &slot.replica)
+    }
+
+    /// What is known here of an object's place.
+    #[must_use]
+    pub fn sighting(&self, object: &ObjectId) -> Sighting {
+        if let Some(slot) = self.slots.get(object) {
+            return slot.replica.sighting();
+        }
+        self.tombstones
+            .get(object)
+            .map_or(Sighting::Unknown, |tombstone| tombstone.sighting.clone())
+    }
+
+    /// The stamp of the next replica set that this process joins, for its member record.
+    #[must_use]
+    pub const fn next_stamp(&self) -> u64 {
+        self.world.next_stamp
+    }
+
+    /// The membership view changed.
+    pub fn on_view(&mut self, now: Instant, view: &MembershipView, fx: &mut Effects) {
+        self.view = view.clone();
+        self.host_counts.clear();
+        self.lost.on_view(view);
+        self.doubt_absent(now, fx);
+        self.on_view_repairs();
+    }
+
+    /// A link is open and confirmed in both directions.
+    pub fn on_link_up(&mut self, now: Instant, process: ProcessId, fx: &mut Effects) {
+        self.silence.heard(process, fx);
+        self.tell_links(now, process, true, fx);
+    }
+
+    /// A link is gone, or could not be made.
+    pub fn on_link_down(
+        &mut self,
+        now: Instant,
+        process: ProcessId,
+        reason: LinkDown,
+        fx: &mut Effects,
+    ) {
+        self.tell_links(now, process, false, fx);
+        self.doubt_link(now, process, reason, fx);
+    }
+
+    /// The process was stopped: what waits is stale, and silence was measured with a stopped
+    /// clock.
+    pub fn on_stopped(&mut self, now: Instant, fx: &mut Effects) {
+        self.silence.clear();
+        let mut objects: BTreeSet<ObjectId> = self.slots.busy().into_iter().collect();
+        objects.extend(self.slots.objects_of(&self.world.me));
+        for object in objects {
+            self.with(now, object, fx, |replica, env, out| {
+                replica.on_stopped(env, out);
+            });
+        }
+    }
+
+    /// Looks at everything that waits.
+    pub fn tick(&mut self, now: Instant, fx: &mut Effects) {
+        for object in self.slots.busy() {
+            self.with(now, object, fx, |replica, env, out| replica.tick(env, out));
+        }
+        self.tick_silence(now, fx);
+        self.attention.extend(self.repairs.jobs.keys().copied());
+        self.outboxes.extend(self.deliveries.due(now));
+        self.tick_drain(now, fx);
+    }
+
+    /// Whether anything waits for the next tick.
+    #[must_use]
+    pub fn waits(&self) -> bool {
+        self.slots.any_busy()
+            || self.silence.waits()
+            || !self.repairs.jobs.is_empty()
+            || self.deliveries.waits()
+            || self.drains()
+            || self.load_waits()
+    }
+
+    /// Looks at repairs.
+    pub fn tick_repairs(&mut self, now: Instant, fx: &mut Effects) {
+        self.doubt_absent(now, fx);
+        self.scan_repairs();
+    }
+
+    /// Whether a repair is pending.
+    #[must_use]
+    pub fn repairs_wait(&self) -> bool {
+        self.repairs.pending() || self.absent.waits()
+    }
+
+    /// Does what this input made due: replica sets to be changed, the load to be told.
+    /// Outboxes are left to [`take_deliveries`](Self::take_deliveries).
+    pub fn settle(&mut self, now: Instant, fx: &mut Effects) {
+        while let Some(object) = self.attention.pop_first() {
+            self.mend(now, object, fx);
+        }
+        self.check_drained(now, fx);
+        self.tell_load(now, fx);
+    }
+
+    /// Outbox calls that are to be delivered now.
+    pub fn take_deliveries(&mut self, now: Instant) -> Vec<(ObjectId, u64, Deferred)> {
+        let mut started = Vec::new();
+        while let Some(object) = self.outboxes.pop_first() {
+            let slot = self.slots.get(&object);
+            let outbox = slot.map_or(&[][..], |slot| slot.replica.outbox());
+            let calls = self.deliveries.start(now, object, outbox);
+            started.extend(calls.into_iter().map(|(number, call)| (object, number, call)));
+        }
+        started
+    }
+
+    /// The delivery of an outbox call has ended.
+    pub fn delivered(
+        &mut self,
+        now: Instant,
+        (source, number): (ObjectId, u64),
+        outcome: &Outcome,
+        fx: &mut Effects,
+    ) {
+        if self.deliveries.ended(now, source, number, outcome) {
+            self.counters.deliveries += 1;
+            self.with(now, source, fx, |replica, env, out| {
+                replica.complete_outbox(env, number, out);
+            });
+        }
+        self.outboxes.insert(source);
+    }
+
+    /// Whether records, indices and tables fit together.
+    ///
+    /// # Panics
+    /// If they do not: a bug. For tests and simulations.
+    pub fn check_invariants(&self) {
+        self.slots.check_invariants();
+        for (object, slot) in self.slots.iter() {
+            let epoch = slot.replica.configuration().epoch;
+            let refused = self.tombstones.get(object).is_some_and(|t| t.refuses(epoch));
+            assert!(!refused, "{object:?} lives in {epoch}, which was left");
+        }
+        assert!(self.slots.len() <= self.config.limits.objects);
+    }
+}
+
+impl core::fmt::Debug for Host {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Host")
+            .field("me", &self.world.me)
+            .field("replicas", &self.slots.len())
+            .finish_non_exhaustive()
+    }
+}

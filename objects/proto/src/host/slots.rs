@@ -1,0 +1,178 @@
+//! The replicas at this process and the indices that keep idle ones free of cost.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use overlay_proto::{Instant, ProcessId};
+
+use crate::object::{Epoch, ObjectId};
+use crate::register::Replica;
+
+/// One replica and what the host remembers about it.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    /// The record.
+    pub(crate) replica: Replica,
+    /// The last epoch that was announced as a new replica set.
+    pub(crate) announced: Option<Epoch>,
+    /// When this backup last stood for primary, and when it first doubted the one before.
+    pub(crate) stood: Option<Stood>,
+    primary: Option<ProcessId>,
+}
+
+/// An attempt to become primary.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stood {
+    /// When it began.
+    pub(crate) at: Instant,
+    /// When the primary before was first doubted.
+    pub(crate) doubted: Instant,
+}
+
+/// The replicas by object, by believed primary, and those that wait for time to pass.
+#[derive(Debug, Default)]
+pub(crate) struct Slots {
+    map: BTreeMap<ObjectId, Slot>,
+    by_primary: BTreeMap<ProcessId, BTreeSet<ObjectId>>,
+    busy: BTreeSet<ObjectId>,
+}
+
+impl Slots {
+    /// How many replicas there are.
+    #[must_use]
+    pub(crate) fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.map.is_empty()
+    }
+
+    /// The replica of this object.
+    #[must_use]
+    pub(crate) fn get(&self, object: &ObjectId) -> Option<&Slot> {
+        self.map.get(object)
+    }
+
+    /// The replica of this object; [`refresh`](Self::refresh) is due after a change.
+    pub(crate) fn get_mut(&mut self, object: &ObjectId) -> Option<&mut Slot> {
+        self.map.get_mut(object)
+    }
+
+    /// All replicas in the order of their ids.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&ObjectId, &Slot)> {
+        self.map.iter()
+    }
+
+    /// Adds a replica; [`refresh`](Self::refresh) is due.
+    pub(crate) fn insert(&mut self, object: ObjectId, replica: Replica) {
+        let slot = Slot {
+            replica,
+            announced: None,
+            stood: None,
+            primary: None,
+        };
+        self.remove(&object);
+        self.map.insert(object, slot);
+    }
+
+    /// Removes a replica.
+    pub(crate) fn remove(&mut self, object: &ObjectId) {
+        self.busy.remove(object);
+        if let Some(slot) = self.map.remove(object)
+            && let Some(primary) = slot.primary
+        {
+            self.unlist(object, &primary);
+        }
+    }
+
+    /// Brings the indices up to date after the replica changed.
+    pub(crate) fn refresh(&mut self, object: &ObjectId) {
+        let Some(slot) = self.map.get_mut(object) else {
+            return;
+        };
+        if slot.replica.wants_tick() {
+            self.busy.insert(*object);
+        } else {
+            self.busy.remove(object);
+        }
+        let primary = slot.replica.believed_primary();
+        let before = slot.primary;
+        if primary == before {
+            return;
+        }
+        slot.primary = primary;
+        if let Some(before) = before {
+            self.unlist(object, &before);
+        }
+        if let Some(primary) = primary {
+            self.by_primary.entry(primary).or_default().insert(*object);
+        }
+    }
+
+    /// Objects whose primary this process is believed to be.
+    #[must_use]
+    pub(crate) fn objects_of(&self, primary: &ProcessId) -> Vec<ObjectId> {
+        self.by_primary
+            .get(primary)
+            .map(|objects| objects.iter().copied().collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether any object has this primary.
+    #[must_use]
+    pub(crate) fn has_primary(&self, primary: &ProcessId) -> bool {
+        self.by_primary.contains_key(primary)
+    }
+
+    /// How many objects have this primary.
+    #[must_use]
+    pub(crate) fn count_of(&self, primary: &ProcessId) -> usize {
+        self.by_primary.get(primary).map_or(0, BTreeSet::len)
+    }
+
+    /// Every process that is believed to be some object's primary.
+    pub(crate) fn primaries(&self) -> impl Iterator<Item = &ProcessId> {
+        self.by_primary.keys()
+    }
+
+    /// Replicas in which something waits for time to pass.
+    #[must_use]
+    pub(crate) fn busy(&self) -> Vec<ObjectId> {
+        self.busy.iter().copied().collect()
+    }
+
+    /// Whether any replica waits for time to pass.
+    #[must_use]
+    pub(crate) fn any_busy(&self) -> bool {
+        !self.busy.is_empty()
+    }
+
+    /// Whether the indices fit the replicas.
+    ///
+    /// # Panics
+    /// If they do not: a bug. For tests and simulations.
+    pub(crate) fn check_invariants(&self) {
+        let listed: usize = self.by_primary.values().map(BTreeSet::len).sum();
+        let known = self.map.values().filter(|slot| slot.primary.is_some());
+        assert_eq!(listed, known.count(), "each known primary is listed once");
+        for (object, slot) in &self.map {
+            slot.replica.check_invariants();
+            assert_eq!(slot.replica.object(), *object);
+            assert_eq!(slot.primary, slot.replica.believed_primary());
+            assert_eq!(self.busy.contains(object), slot.replica.wants_tick());
+        }
+    }
+
+    fn unlist(&mut self, object: &ObjectId, primary: &ProcessId) {
+        let Some(objects) = self.by_primary.get_mut(primary) else {
+            return;
+        };
+        objects.remove(object);
+        if objects.is_empty() {
+            self.by_primary.remove(primary);
+        }
+    }
+}

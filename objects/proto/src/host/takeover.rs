@@ -1,0 +1,206 @@
+//! When a backup stands for primary: after a silence that a majority of its set confirms.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use overlay_proto::{Duration, Instant, LinkDown, ProcessId};
+
+use crate::host::Host;
+use crate::host::effects::Effects;
+use crate::host::silence::Finding;
+use crate::host::slots::Stood;
+use crate::message::Message;
+use crate::object::{Configuration, ObjectId};
+use crate::register::Replica;
+
+/// A candidate that did not get through is asked to stand again after this time; in between it
+/// retries by itself.
+const STAND_AGAIN: Duration = Duration::from_secs(2);
+/// Doubts about an absent primary that nothing comes of become rarer up to this multiple.
+const DOUBT_FACTOR_MAX: u32 = 64;
+
+/// Primaries that are not in the view: when they are doubted next, and the pause after that.
+#[derive(Debug, Default)]
+pub(super) struct Absent {
+    next: BTreeMap<ProcessId, (Instant, u32)>,
+}
+
+impl Absent {
+    pub(super) fn waits(&self) -> bool {
+        !self.next.is_empty()
+    }
+}
+
+impl Host {
+    /// Doubts primaries that the view does not know: at once, then ever more rarely.
+    pub(super) fn doubt_absent(&mut self, now: Instant, fx: &mut Effects) {
+        let me = self.world.me;
+        let view = &self.view;
+        let absent: BTreeSet<ProcessId> = self
+            .slots
+            .primaries()
+            .filter(|primary| **primary != me && view.process(primary).is_none())
+            .copied()
+            .collect();
+        self.absent
+            .next
+            .retain(|process, _| absent.contains(process));
+        for process in absent {
+            let (at, factor) = *self.absent.next.entry(process).or_insert((now, 1));
+            if at <= now {
+                let pause = self.config.timings.silence_age * factor;
+                let rarer = factor.saturating_mul(2).min(DOUBT_FACTOR_MAX);
+                self.absent.next.insert(process, (now + pause, rarer));
+                self.silence.doubt(now, process, fx);
+            }
+        }
+    }
+
+    /// A link is down: strong or weak evidence about a primary.
+    pub(super) fn doubt_link(
+        &mut self,
+        now: Instant,
+        process: ProcessId,
+        reason: LinkDown,
+        fx: &mut Effects,
+    ) {
+        let concerned = self.slots.has_primary(&process) || self.silence.watches(&process);
+        if !concerned || process == self.world.me {
+            return;
+        }
+        match reason {
+            LinkDown::Refused => {
+                if self.silence.refused(now, process, fx) {
+                    self.found_silent(now, process, fx);
+                }
+            }
+            LinkDown::Closed | LinkDown::Unreachable => self.silence.doubt(now, process, fx),
+        }
+    }
+
+    /// Another member asks whether this process misses the suspect, too.
+    pub(super) fn on_ask_silence(
+        &mut self,
+        now: Instant,
+        from: ProcessId,
+        suspect: ProcessId,
+        fx: &mut Effects,
+    ) {
+        if suspect == self.world.me {
+            let silent = false;
+            fx.send(from, Message::Silence { suspect, silent });
+        } else {
+            self.silence.asked(now, from, suspect, fx);
+        }
+    }
+
+    pub(super) fn tick_silence(&mut self, now: Instant, fx: &mut Effects) {
+        for process in self.silence.tick(now, fx) {
+            self.found_silent(now, process, fx);
+        }
+        for process in self.silence.silent() {
+            self.found_silent(now, process, fx);
+        }
+    }
+
+    fn found_silent(&mut self, now: Instant, process: ProcessId, fx: &mut Effects) {
+        if !self.slots.has_primary(&process) {
+            return;
+        }
+        let every = self.config.timings.silence_ask;
+        if self.silence.should_ask(now, &process, every) {
+            for member in self.fellow_members(&process) {
+                fx.send(member, Message::AskSilence { suspect: process });
+            }
+        }
+        self.consider(now, process, fx);
+    }
+
+    /// The other members of the objects whose primary is `primary`.
+    fn fellow_members(&self, primary: &ProcessId) -> BTreeSet<ProcessId> {
+        let me = self.world.me;
+        self.slots
+            .objects_of(primary)
+            .iter()
+            .filter_map(|object| self.replica(object))
+            .flat_map(|replica| replica.configuration().processes())
+            .filter(|member| *member != me && member != primary)
+            .collect()
+    }
+
+    /// Stands for primary of each object whose majority misses `primary` and whose turn it is.
+    pub(super) fn consider(&mut self, now: Instant, primary: ProcessId, fx: &mut Effects) {
+        let Some(finding) = self.silence.finding(&primary) else {
+            return;
+        };
+        let doubted = finding.since;
+        let rank_delay = self.config.timings.rank_delay;
+        let due: Vec<ObjectId> = self
+            .slots
+            .objects_of(&primary)
+            .into_iter()
+            .filter(|object| {
+                self.slots.get(object).is_some_and(|slot| {
+                    slot.stood
+                        .is_none_or(|stood| now.since(stood.at) >= STAND_AGAIN)
+                        && may_stand(&slot.replica, &self.world.me, &primary, &finding)
+                            .is_some_and(|rank| now >= finding.silent + rank_delay * rank)
+                })
+            })
+            .collect();
+        for object in due {
+            if let Some(slot) = self.slots.get_mut(&object) {
+                slot.stood = Some(Stood { at: now, doubted });
+            }
+            self.with(now, object, fx, |replica, env, out| replica.stand(env, out));
+        }
+    }
+
+    /// Tells replicas with something under way, or with learners, about a link.
+    pub(super) fn tell_links(
+        &mut self,
+        now: Instant,
+        process: ProcessId,
+        up: bool,
+        fx: &mut Effects,
+    ) {
+        let mut objects: BTreeSet<ObjectId> = self.slots.busy().into_iter().collect();
+        objects.extend(self.repairs.shadowed.iter().copied());
+        objects.extend(self.repairs.jobs.keys().copied());
+        for object in objects {
+            self.with(now, object, fx, |replica, env, out| {
+                replica.on_link(env, process, up, out);
+            });
+        }
+    }
+}
+
+/// This backup's turn among the members after the primary, if a majority misses the primary.
+fn may_stand(
+    replica: &Replica,
+    me: &ProcessId,
+    primary: &ProcessId,
+    finding: &Finding<'_>,
+) -> Option<u32> {
+    if !replica.is_installed_member() {
+        return None;
+    }
+    let configuration = replica.configuration();
+    let misses = |member: &ProcessId| member == me || finding.confirmed.contains(member);
+    let votes = configuration
+        .processes()
+        .filter(|member| member != primary && misses(member))
+        .count();
+    if votes < configuration.majority() {
+        return None;
+    }
+    rank(configuration, me, primary)
+}
+
+/// How many members come between the primary and this one, in the order of the set.
+fn rank(configuration: &Configuration, me: &ProcessId, primary: &ProcessId) -> Option<u32> {
+    let mine = u32::from(configuration.index_of(me)?);
+    let size = u32::try_from(configuration.members.len()).ok()?;
+    let theirs = configuration.index_of(primary).map_or(size - 1, u32::from);
+    (mine + size).checked_sub(theirs + 1)?.checked_rem(size)
+}
