@@ -12,7 +12,7 @@ use syn::{
 
 use crate::model::{ARGUMENTS_MAX, Argument, Body, Kind, Method, Returned};
 use crate::options::{Getter, Options};
-use crate::types::{Passing, ReplaceSelf, Unsuitable, is_named, referent};
+use crate::types::{Passing, ReplaceSelf, Unsuitable, has_lifetime, is_named, referent};
 
 /// Everything that is wrong with a block.
 #[derive(Default)]
@@ -225,6 +225,11 @@ fn argument(input: &PatType, target: &syn::Path) -> syn::Result<Argument> {
         let text = "the context is `&Context` and comes right after `self`";
         return Err(Error::new(input.ty.span(), text));
     }
+    if has_lifetime(&input.ty) {
+        let text = "an argument of a remote method lives as long as the call: leave the lifetime \
+                    out";
+        return Err(Error::new(input.ty.span(), text));
+    }
     let mut declared = (*input.ty).clone();
     ReplaceSelf(target).visit_type_mut(&mut declared);
     let passing = Passing::of(&declared).map_err(|unsuitable| {
@@ -232,9 +237,6 @@ fn argument(input: &PatType, target: &syn::Path) -> syn::Result<Argument> {
             Unsuitable::Mutable => {
                 "an argument of a remote method is a copy: what the method changes in it, its \
                  caller does not see; return it instead"
-            }
-            Unsuitable::Lifetime => {
-                "an argument of a remote method lives as long as the call: leave the lifetime out"
             }
             Unsuitable::Unnamed => "the type of a remote method's argument has a name",
         };
@@ -261,9 +263,6 @@ fn returned(output: &ReturnType, target: &syn::Path) -> syn::Result<Returned> {
     let passing = Passing::of(&declared).map_err(|unsuitable| {
         let text = match unsuitable {
             Unsuitable::Mutable => "the result of a remote method is a copy: return the value",
-            Unsuitable::Lifetime => {
-                "the result of a remote method is a copy: leave the lifetime out"
-            }
             Unsuitable::Unnamed => "the type of a remote method's result has a name",
         };
         Error::new(declared.span(), text)

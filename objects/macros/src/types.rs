@@ -19,8 +19,6 @@ pub(crate) enum Passing {
 pub(crate) enum Unsuitable {
     /// `&mut T`.
     Mutable,
-    /// `&'a T`.
-    Lifetime,
     /// `impl Trait`.
     Unnamed,
 }
@@ -33,9 +31,6 @@ impl Passing {
                 mutability: Some(_),
                 ..
             }) => Err(Unsuitable::Mutable),
-            Type::Reference(TypeReference {
-                lifetime: Some(_), ..
-            }) => Err(Unsuitable::Lifetime),
             Type::Reference(reference) => Ok(match ungrouped(&reference.elem) {
                 Type::Path(path) if path.path.is_ident("str") => Self::Text,
                 Type::Slice(slice) => Self::Slice((*slice.elem).clone()),
@@ -63,6 +58,11 @@ pub(crate) fn is_named(declared: &Type, name: &str) -> bool {
     path.segments
         .last()
         .is_some_and(|segment| segment.ident == name)
+}
+
+/// Whether the type is a reference with a lifetime of its own.
+pub(crate) fn has_lifetime(declared: &Type) -> bool {
+    matches!(ungrouped(declared), Type::Reference(TypeReference { lifetime: Some(_), .. }))
 }
 
 /// If the type is a reference, what it refers to and whether that may be changed.

@@ -1,0 +1,8 @@
+//! Kinds made with `#[shared]`, called through their proxies in one process.
+
+mod calls;
+mod interface;
+mod messages;
+mod nested;
+mod servants;
+mod world;

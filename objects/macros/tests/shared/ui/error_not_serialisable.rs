@@ -1,0 +1,18 @@
+use objects_macros::shared;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Counter {
+    count: u64,
+}
+
+struct Opaque;
+
+#[shared(crate = objects_proto)]
+impl Counter {
+    fn look(&self) -> Result<u64, Opaque> {
+        Err(Opaque)
+    }
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+use objects_macros::shared;
+use serde::{Deserialize, Serialize};
+
+#[derive(Serialize, Deserialize)]
+struct Counter {
+    count: u64,
+}
+
+#[shared(crate = objects_proto, get(count: u64))]
+impl Counter {
+    fn count(&self) -> u64 {
+        self.count
+    }
+}
+
+fn main() {}
