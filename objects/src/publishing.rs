@@ -1,0 +1,80 @@
+//! The tasks that look objects up in the directory and tell it where they are.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use objects_proto::directory::{DirectoryRecord, RECORDS_MAX};
+use objects_proto::machine::Command;
+use objects_proto::object::ObjectId;
+use overlay_proto::{Duration, Input};
+use tokio::sync::mpsc;
+
+use crate::directory::{self, count};
+use crate::shard::Shard;
+
+/// Lookups that run at one time.
+const LOOKUPS_MAX: usize = 64;
+/// Publications that run at one time.
+const PUBLICATIONS_MAX: usize = 8;
+/// Time between the starts of two publications.
+const PUBLICATION_PAUSE: Duration = Duration::from_millis(20);
+
+/// Runs lookups and feeds what they find to the machine.
+pub(crate) async fn run_lookups(
+    shard: Arc<Shard>,
+    overlay: overlay::Node,
+    mut queue: mpsc::Receiver<ObjectId>,
+) {
+    let queue = futures::stream::poll_fn(move |cx| queue.poll_recv(cx));
+    queue
+        .for_each_concurrent(LOOKUPS_MAX, |object| {
+            let (shard, overlay) = (&shard, &overlay);
+            async move {
+                let counters = shard.directory().counters();
+                count(&counters.lookups);
+                if let Ok(mut candidates) = overlay.get_record(directory::key(object)).await {
+                    for _ in 0..RECORDS_MAX {
+                        let Some(record) = candidates.next().await else {
+                            break;
+                        };
+                        count(&counters.records_found);
+                        let found = Command::DirectoryFound {
+                            object,
+                            records: vec![record],
+                        };
+                        shard.handle(Input::Command(found));
+                    }
+                }
+                shard.handle(Input::Command(Command::DirectoryExhausted(object)));
+            }
+        })
+        .await;
+}
+
+/// Publishes what is queued, in the background.
+pub(crate) async fn run_publications(shard: Arc<Shard>, overlay: overlay::Node) {
+    let queue = futures::stream::unfold(&shard, |shard| async move {
+        tokio::time::sleep(PUBLICATION_PAUSE).await;
+        Some((shard.directory().next_publication().await, shard))
+    });
+    queue
+        .for_each_concurrent(PUBLICATIONS_MAX, |(object, configuration)| {
+            let (shard, overlay) = (&shard, &overlay);
+            async move {
+                let counters = shard.directory().counters();
+                let record = DirectoryRecord {
+                    object,
+                    kind: String::new(),
+                    configuration,
+                };
+                let Some(record) = record.encode() else {
+                    return count(&counters.publications_failed);
+                };
+                match overlay.put_record(directory::key(object), record).await {
+                    Ok(true) => count(&counters.publications),
+                    Ok(false) | Err(_) => count(&counters.publications_failed),
+                }
+            }
+        })
+        .await;
+}

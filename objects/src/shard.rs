@@ -1,0 +1,376 @@
+//! The object machine of one node behind a lock, and what it asks of the world.
+//!
+//! Every thread that has an input takes the lock, runs the machine and leaves the outputs in
+//! order; the first one that finds nobody carrying them out does so, without the lock, until
+//! none is left. So messages leave in the order in which the machine sent them, and nothing is
+//! called while the lock is held.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use bytes::Bytes;
+use objects_proto::caller::HandleId;
+use objects_proto::frame;
+use objects_proto::machine::{Command, Event as MachineEvent, Ticket, Timer};
+use objects_proto::message::Message;
+use objects_proto::objects::Objects;
+use overlay::{Outbound, SendError};
+use overlay_proto::{Duration, Input, Instant, LinkDown, Machine, Output, ProcessId};
+use tokio::sync::{oneshot, watch};
+
+use crate::clock::Clock;
+use crate::directory::Directory;
+use crate::events::{Event, EventSource};
+use crate::executor::Executors;
+use crate::timers::Timers;
+use crate::waiting::{Answer, Waiter, Waiting};
+
+/// A process that nothing happened in for this long was stopped: its timers run more often.
+const STOPPED_AFTER: Duration = Duration::from_secs(1);
+/// What a process that was stopped receives for this long is what its links had buffered.
+const STALE_FOR: Duration = Duration::from_millis(100);
+/// Longest pause of the timer task, so that a stop is noticed in an idle process too.
+const HEARTBEAT: Duration = Duration::from_millis(250);
+
+type MachineInput = Input<Command, Message, Timer>;
+type MachineOutput = Output<Message, Timer, MachineEvent>;
+
+/// The machine of one node and its surroundings.
+pub(crate) struct Shard {
+    clock: Clock,
+    state: Mutex<State>,
+    waiting: Waiting,
+    timers: Timers,
+    directory: Directory,
+    executors: Executors,
+    events: EventSource,
+    outbound: OnceLock<Outbound>,
+    drained: watch::Sender<Option<u32>>,
+    load: watch::Sender<u32>,
+    handles: AtomicU64,
+    counters: ShardCounters,
+}
+
+struct State {
+    /// None before the overlay started and after the node is closed.
+    machine: Option<Objects>,
+    outputs: Vec<MachineOutput>,
+    /// Somebody carries outputs out and will find those added meanwhile.
+    carrying_out: bool,
+    /// When anything happened last.
+    seen: Instant,
+    /// Until when received frames are stale.
+    stale_until: Instant,
+}
+
+/// What a node counted about its messages.
+#[derive(Debug, Default)]
+pub(crate) struct ShardCounters {
+    pub(crate) sent: AtomicU64,
+    pub(crate) received: AtomicU64,
+    pub(crate) unsent: AtomicU64,
+    pub(crate) undecodable: AtomicU64,
+    pub(crate) executions: AtomicU64,
+}
+
+impl Shard {
+    /// A shard without a machine yet.
+    pub(crate) fn new(directory: Directory, executors: Executors) -> Self {
+        let clock = Clock::start();
+        Self {
+            clock,
+            state: Mutex::new(State {
+                machine: None,
+                outputs: Vec::new(),
+                carrying_out: false,
+                seen: clock.now(),
+                stale_until: Instant::ZERO,
+            }),
+            waiting: Waiting::default(),
+            timers: Timers::default(),
+            directory,
+            executors,
+            events: EventSource::new(),
+            outbound: OnceLock::new(),
+            drained: watch::Sender::new(None),
+            load: watch::Sender::new(0),
+            handles: AtomicU64::new(1),
+            counters: ShardCounters::default(),
+        }
+    }
+
+    /// Sets the machine going.
+    pub(crate) fn start(&self, machine: Objects, outbound: Outbound) {
+        let _set_once = self.outbound.set(outbound);
+        let mut state = self.lock();
+        state.seen = self.clock.now();
+        state.machine = Some(machine);
+    }
+
+    /// Ends the machine: whoever waits gets no answer, further commands are refused.
+    pub(crate) fn close(&self) {
+        let machine = self.lock().machine.take();
+        drop(machine);
+        self.waiting.close();
+        self.executors.stop();
+    }
+
+    /// Gives the machine an input and carries out what follows.
+    pub(crate) fn handle(&self, input: MachineInput) {
+        self.run(|state, now| state.take(now, input));
+    }
+
+    /// Gives the machine a command; the answer comes to the ticket. None once it is closed.
+    pub(crate) fn open<A: Answer>(
+        &self,
+        command: impl FnOnce(Ticket) -> Command,
+    ) -> Option<(Ticket, oneshot::Receiver<A>)> {
+        self.run(|state, now| {
+            state.machine.as_ref()?;
+            let (ticket, receiver) = self.waiting.open_ticket();
+            state.take(now, Input::Command(command(ticket)));
+            Some((ticket, receiver))
+        })
+    }
+
+    /// Nobody waits for this ticket any more.
+    pub(crate) fn cancel(&self, ticket: Ticket) {
+        if self.waiting.take(ticket).is_some() {
+            self.handle(Input::Command(Command::Cancel(ticket)));
+        }
+    }
+
+    /// Takes frames from a link. Those that a stopped process finds in its buffers are stale:
+    /// their senders repeat what still matters to them.
+    pub(crate) fn receive(&self, from: ProcessId, frames: &[Bytes]) {
+        self.run(|state, now| {
+            if now < state.stale_until {
+                return;
+            }
+            for payload in frames {
+                match frame::decode(payload) {
+                    Ok(message) => state.take(now, Input::Received { from, message }),
+                    Err(error) => {
+                        count(&self.counters.undecodable);
+                        tracing::debug!(%from, %error, "a frame does not decode");
+                    }
+                }
+            }
+        });
+        self.counters
+            .received
+            .fetch_add(frames.len() as u64, Ordering::Relaxed);
+    }
+
+    /// Drives the timers for ever.
+    pub(crate) async fn run_timers(&self) {
+        loop {
+            self.timers.wait(self.clock.now(), HEARTBEAT).await;
+            self.run(|state, now| {
+                for timer in self.timers.take_due(now) {
+                    state.take(now, Input::TimerFired(timer));
+                }
+            });
+        }
+    }
+
+    pub(crate) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    pub(crate) fn open_handle(&self) -> HandleId {
+        HandleId(self.handles.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(crate) const fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    pub(crate) const fn executors(&self) -> &Executors {
+        &self.executors
+    }
+
+    pub(crate) const fn events(&self) -> &EventSource {
+        &self.events
+    }
+
+    /// How many objects were left behind, once the node has handed over.
+    pub(crate) fn drained(&self) -> watch::Receiver<Option<u32>> {
+        self.drained.subscribe()
+    }
+
+    /// How many replicas this node holds.
+    pub(crate) fn load(&self) -> watch::Receiver<u32> {
+        self.load.subscribe()
+    }
+
+    pub(crate) const fn counters(&self) -> &ShardCounters {
+        &self.counters
+    }
+
+    /// Runs `step` under the lock, after telling the machine if the process was stopped, then
+    /// carries out the outputs, unless somebody else does already.
+    fn run<R>(&self, step: impl FnOnce(&mut State, Instant) -> R) -> R {
+        let mut state = self.lock();
+        let now = self.clock.now();
+        let was_stopped = now.since(state.seen) > STOPPED_AFTER;
+        state.seen = now;
+        if was_stopped {
+            tracing::warn!("this process was stopped; leadership is confirmed anew");
+            self.events.tell(Event::Stopped);
+            state.stale_until = now + STALE_FOR;
+            state.take(now, Input::Command(Command::Stopped));
+        }
+        let result = step(&mut state, now);
+        self.carry_out(state);
+        result
+    }
+
+    fn carry_out<'a>(&'a self, mut state: MutexGuard<'a, State>) {
+        if state.carrying_out {
+            return;
+        }
+        state.carrying_out = true;
+        let mut outputs = Vec::new();
+        while !state.outputs.is_empty() {
+            std::mem::swap(&mut outputs, &mut state.outputs);
+            drop(state);
+            for output in outputs.drain(..) {
+                self.dispatch(output);
+            }
+            state = self.lock();
+        }
+        state.carrying_out = false;
+    }
+
+    fn dispatch(&self, output: MachineOutput) {
+        match output {
+            Output::Send { to, message } => self.send(to, &message),
+            Output::SetTimer { timer, after } => self.timers.set(timer, self.clock.now() + after),
+            Output::Emit(event) => self.emit(event),
+        }
+    }
+
+    fn send(&self, to: ProcessId, message: &Message) {
+        let Some(outbound) = self.outbound.get() else {
+            return;
+        };
+        let sent = match frame::encode(message) {
+            Ok(payload) => outbound.send(to, payload),
+            Err(error) => {
+                tracing::error!(%error, "a message cannot be encoded");
+                return count(&self.counters.unsent);
+            }
+        };
+        match sent {
+            Ok(()) => count(&self.counters.sent),
+            Err(error) => {
+                count(&self.counters.unsent);
+                tracing::debug!(%to, %error, "a message is not sent");
+                let reason = match error {
+                    SendError::ToItself => LinkDown::Refused,
+                    SendError::Closed => LinkDown::Closed,
+                    _ => return,
+                };
+                self.handle(Input::LinkDown {
+                    process: to,
+                    reason,
+                });
+            }
+        }
+    }
+
+    fn emit(&self, event: MachineEvent) {
+        match event {
+            MachineEvent::Created { ticket, result } => {
+                if let Some(Waiter::Created(waiter)) = self.waiting.take(ticket) {
+                    let _nobody_waits = waiter.send(result);
+                }
+            }
+            MachineEvent::Completed { ticket, completion } => {
+                if let Some(Waiter::Completed(waiter)) = self.waiting.take(ticket) {
+                    let _nobody_waits = waiter.send(completion);
+                }
+            }
+            MachineEvent::Inspected { ticket, result } => {
+                if let Some(Waiter::Inspected(waiter)) = self.waiting.take(ticket) {
+                    let _nobody_waits = waiter.send(result);
+                }
+            }
+            MachineEvent::Recovered { ticket, result } => {
+                if let Some(Waiter::Recovered(waiter)) = self.waiting.take(ticket) {
+                    let _nobody_waits = waiter.send(result);
+                }
+            }
+            MachineEvent::Execute(execution) => {
+                count(&self.counters.executions);
+                if let Err(executed) = self.executors.execute(execution) {
+                    self.handle(Input::Command(Command::Executed(executed)));
+                }
+            }
+            MachineEvent::Lookup(object) => {
+                if !self.directory.look_up(object) {
+                    self.handle(Input::Command(Command::DirectoryExhausted(object)));
+                }
+            }
+            MachineEvent::Publish {
+                object,
+                configuration,
+            } => {
+                self.directory.publish(object, configuration);
+            }
+            other => self.tell(other),
+        }
+    }
+
+    /// Tells people what they may want to know.
+    fn tell(&self, event: MachineEvent) {
+        self.events.tell(match event {
+            MachineEvent::TookOver {
+                object,
+                kind,
+                epoch,
+                from,
+                after,
+            } => Event::TookOver {
+                object,
+                kind,
+                epoch,
+                from,
+                after,
+            },
+            MachineEvent::Reconfigured {
+                object,
+                configuration,
+            } => Event::Reconfigured {
+                object,
+                configuration,
+            },
+            MachineEvent::Drained { left_behind } => {
+                self.drained.send_replace(Some(left_behind));
+                Event::Drained { left_behind }
+            }
+            MachineEvent::Load(replicas) => {
+                self.load.send_replace(replicas);
+                return;
+            }
+            _ => return,
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self, now: Instant, input: MachineInput) {
+        if let Some(machine) = &mut self.machine {
+            machine.handle(now, input, &mut self.outputs);
+        }
+    }
+}
+
+fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}

@@ -1,0 +1,193 @@
+//! Puts a node together.
+
+use std::sync::{Arc, Mutex};
+
+use objects_proto::caller::Caller;
+use objects_proto::config::ObjectsConfig;
+use objects_proto::kinds_table::KindTable;
+use objects_proto::object::ObjectId;
+use overlay::{OverlayEvent, Role};
+use overlay_proto::{Announcement, ClusterRecord, Duration};
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use crate::background::{self, MEETINGS_MAX};
+use crate::caller::NodeCaller;
+use crate::cluster::Cluster;
+use crate::directory::Directory;
+use crate::error::{Result, StartError};
+use crate::executor::{Executors, Work};
+use crate::handler::Handler;
+use crate::names::Names;
+use crate::node::{Node, Parts};
+use crate::publishing;
+use crate::shard::Shard;
+use crate::worker;
+
+/// How long a starting node waits until it sees itself in its view.
+const VIEW_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A checked configuration.
+pub(crate) struct Plan {
+    pub(crate) overlay: overlay::Builder,
+    pub(crate) role: Role,
+    pub(crate) kinds: KindTable,
+    pub(crate) labels: Vec<(String, String)>,
+    pub(crate) config: ObjectsConfig,
+    pub(crate) threads: usize,
+}
+
+/// What waits for the tasks of a node.
+struct Queues {
+    lookups: mpsc::Receiver<ObjectId>,
+    meetings: mpsc::Receiver<OverlayEvent>,
+    cluster: watch::Receiver<Option<ClusterRecord>>,
+    work: Vec<Work>,
+}
+
+/// Starts a node; nothing is left running if it fails.
+pub(crate) async fn start(plan: Plan) -> Result<Node> {
+    worker::warn_if_panics_abort();
+    let Plan {
+        overlay,
+        role,
+        mut kinds,
+        labels,
+        config,
+        threads,
+    } = plan;
+    let unfit = match role {
+        Role::Client => Some("is a client"),
+        Role::Member if kinds.iter().next().is_none() => Some("hosts no kind"),
+        Role::Member => None,
+    };
+    if unfit.is_none() {
+        kinds.register::<Names>().map_err(StartError::from)?;
+    }
+    let announcement = Announcement {
+        kinds: kinds.hosted(),
+        capacity: u32::try_from(config.limits.objects).unwrap_or(u32::MAX),
+        labels,
+        ..Announcement::default()
+    };
+    let factor = config.factor;
+    let kinds = Arc::new(kinds);
+    let (handler, queues) = handler(kinds.clone(), config, threads);
+    let shard = handler.shard.clone();
+    let overlay = overlay
+        .announcement(announcement.clone())
+        .frames(Arc::new(handler));
+    let overlay = overlay.start().await.map_err(StartError::from)?;
+    let caller: Arc<dyn Caller> = Arc::new(NodeCaller::new(shard.clone(), Handle::current()));
+    let Queues {
+        lookups,
+        meetings,
+        cluster,
+        work,
+    } = queues;
+    for work in work {
+        if let Err(error) = worker::start(work, kinds.clone(), caller.clone(), shard.clone()) {
+            shard.close();
+            return Err(StartError::Executor(error).into());
+        }
+    }
+    let (own, calls) = (overlay.clone(), caller.clone());
+    let cluster = Arc::new(Cluster::new(
+        shard.clone(),
+        own,
+        calls,
+        cluster,
+        unfit,
+        factor,
+    ));
+    let announcement = Arc::new(watch::Sender::new(announcement));
+    let parts = Parts {
+        shard,
+        overlay,
+        caller,
+        cluster,
+        announcement,
+        factor,
+    };
+    let tasks = Mutex::new(Some(spawn(&parts, lookups, meetings)));
+    if role == Role::Member {
+        see_itself(&parts.overlay).await;
+    }
+    Ok(Node::new(parts, tasks))
+}
+
+fn handler(kinds: Arc<KindTable>, config: ObjectsConfig, threads: usize) -> (Handler, Queues) {
+    let (directory, lookups) = Directory::new();
+    let (executors, work) = Executors::new(threads);
+    let (cluster_in, cluster) = watch::channel(None);
+    let (meetings_in, meetings) = mpsc::channel(MEETINGS_MAX);
+    let shard = Arc::new(Shard::new(directory, executors));
+    let handler = Handler {
+        shard,
+        kinds,
+        config,
+        cluster: cluster_in,
+        meetings: meetings_in,
+    };
+    (
+        handler,
+        Queues {
+            lookups,
+            meetings,
+            cluster,
+            work,
+        },
+    )
+}
+
+fn spawn(
+    parts: &Parts,
+    lookups: mpsc::Receiver<ObjectId>,
+    meetings: mpsc::Receiver<OverlayEvent>,
+) -> JoinSet<()> {
+    let Parts {
+        shard,
+        overlay,
+        cluster,
+        announcement,
+        ..
+    } = parts;
+    let mut tasks = JoinSet::new();
+    let timed = shard.clone();
+    tasks.spawn(async move { timed.run_timers().await });
+    tasks.spawn(publishing::run_lookups(
+        shard.clone(),
+        overlay.clone(),
+        lookups,
+    ));
+    tasks.spawn(publishing::run_publications(shard.clone(), overlay.clone()));
+    let founding = cluster.clone();
+    tasks.spawn(async move { founding.found().await });
+    tasks.spawn(background::follow_names(
+        cluster.clone(),
+        shard.events().listen(),
+    ));
+    tasks.spawn(background::meet_clusters(
+        cluster.clone(),
+        shard.clone(),
+        meetings,
+    ));
+    let (load, announcement) = (shard.load(), announcement.clone());
+    tasks.spawn(background::announce_load(
+        overlay.clone(),
+        announcement,
+        load,
+    ));
+    tasks
+}
+
+/// Waits until the node can place objects at least on itself.
+async fn see_itself(overlay: &overlay::Node) {
+    let me = overlay.process();
+    let mut view = overlay.watch();
+    let seen = view.until(|view| view.process(&me).is_some());
+    if tokio::time::timeout(VIEW_TIMEOUT, seen).await.is_err() {
+        tracing::warn!("this node does not see itself yet; objects may not find a place");
+    }
+}
