@@ -40,8 +40,6 @@ pub enum Mutation {
     RepeatsRun,
     /// A read is answered without a round.
     ReadsUnchecked,
-    /// Calls are executed and shipped after a seal.
-    WritesAfterSeal,
     /// A member without a record answers a prepare and keeps none.
     PromiseWithoutRecord,
 }

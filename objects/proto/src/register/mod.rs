@@ -3,11 +3,34 @@
 //! A register in the manner of CASPaxos whose proposer keeps its ballot and whose replica set is
 //! part of its value. Safety comes from majorities of that set alone; when to stand, whom to add
 //! and what to repair is the host's business.
+//!
+//! [`Replica`] reacts to messages (`accepting`), stands (`candidate`), admits calls (`requests`,
+//! `queue`), runs them (`plan`, `batch`), ships what came of them (`round`) and moves to other
+//! replica sets (`reconfigure`, `finish`). `record` has the acceptor's rules.
 
+mod accepting;
+mod batch;
+mod candidate;
 mod env;
+mod finish;
+mod plan;
+mod primary;
+mod queue;
+mod reconfigure;
+mod record;
 mod replica;
+mod requests;
+mod round;
+mod status;
 mod tombstone;
 
 pub use env::{Activation, Effects, Env, MethodInfo, Methods, Mutation, Note};
+pub use queue::{QUEUE_BYTES_MAX, QUEUE_CALLS_MAX};
 pub use replica::{Holder, LearnerStatus, ProposeError, Replica, WaitingCall};
 pub use tombstone::Tombstone;
+
+pub(crate) use replica::Role;
+pub(crate) use round::quorum;
+
+#[cfg(test)]
+mod tests;

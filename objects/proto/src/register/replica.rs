@@ -1,14 +1,17 @@
 //! One object's record at this process and everything that it reacts to.
 
-use alloc::vec::Vec;
+use alloc::boxed::Box;
 
-use overlay_proto::{Duration, Instant, ProcessId};
+use overlay_proto::{Instant, ProcessId};
 
-use crate::execution::{CallChain, Deferred, Executed};
-use crate::message::{Copy, Description, RegisterMessage, Request, Sighting, Value};
-use crate::object::{Ballot, Configuration, Epoch, ObjectId, Version};
-use crate::outcome::Failure;
-use crate::register::{Effects, Env, Tombstone};
+use crate::execution::CallChain;
+use crate::message::Status;
+use crate::object::{Ballot, ObjectId};
+use crate::register::candidate::{Candidate, Retry};
+use crate::register::finish::Finish;
+use crate::register::primary::{Phase, Primary};
+use crate::register::record::Record;
+use crate::register::{Effects, Env};
 
 /// A call that waits in a primary's queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,245 +61,207 @@ pub enum ProposeError {
     NotInSync,
 }
 
-/// One object's record at this process.
+/// One object's record at this process, and what this process is to the object.
 #[derive(Debug)]
 pub struct Replica {
-    object: ObjectId,
-    configuration: Configuration,
+    pub(super) object: ObjectId,
+    pub(super) record: Record,
+    pub(super) role: Role,
+    /// A chosen seal that this process sees through.
+    pub(super) finish: Option<Box<Finish>>,
+    /// Since when a backup holds a value that is sealed or deleted.
+    pub(super) sealed_since: Option<Instant>,
+    /// The primary of the promised ballot has itself been heard under it.
+    pub(super) heard_primary: bool,
+    /// Candidacies without a success or a reason from outside.
+    pub(super) tries: u32,
+    /// Executions started here.
+    pub(super) attempts: u64,
+    /// Retired or dropped: nothing happens any more.
+    pub(super) ended: bool,
+}
+
+/// What a process is to an object.
+#[derive(Debug)]
+pub(crate) enum Role {
+    /// It stores and promises.
+    Backup(Option<Retry>),
+    /// It asks for promises.
+    Candidate(Box<Candidate>),
+    /// It executes and ships.
+    Primary(Box<Primary>),
+}
+
+impl Default for Role {
+    fn default() -> Self {
+        Self::Backup(None)
+    }
 }
 
 impl Replica {
-    /// Makes a record from a full accept or a prepare for a process that has none, and answers.
-    ///
-    /// `None` if the message makes no record; a tombstone that refuses is answered `Gone`.
-    #[must_use]
-    pub fn install(
-        env: &mut Env<'_>,
-        object: ObjectId,
-        from: ProcessId,
-        message: RegisterMessage,
-        tombstone: Option<&Tombstone>,
-        fx: &mut Effects,
-    ) -> Option<Self> {
-        let _ = (env, object, from, message, tombstone, fx);
-        None
-    }
-
-    /// Takes a message of the object's register.
-    pub fn on_register(
-        &mut self,
-        env: &mut Env<'_>,
-        from: ProcessId,
-        message: RegisterMessage,
-        fx: &mut Effects,
-    ) {
-        let _ = (env, from, message, fx);
-    }
-
-    /// Takes a caller's request: answers, queues or redirects.
-    pub fn on_request(
-        &mut self,
-        env: &mut Env<'_>,
-        from: ProcessId,
-        request: Request,
-        fx: &mut Effects,
-    ) {
-        let _ = (env, from, request, fx);
-    }
-
-    /// A caller no longer waits: a call that has not started is withdrawn.
-    pub fn on_cancel(&mut self, from: ProcessId, id: u64) {
-        let _ = (from, id);
-    }
-
-    /// Takes the executor's answer.
-    pub fn on_executed(&mut self, env: &mut Env<'_>, executed: Executed, fx: &mut Effects) {
-        let _ = (env, executed, fx);
+    pub(super) const fn new(object: ObjectId, record: Record) -> Self {
+        Self {
+            object,
+            record,
+            role: Role::Backup(None),
+            finish: None,
+            sealed_since: None,
+            heard_primary: false,
+            tries: 0,
+            attempts: 0,
+            ended: false,
+        }
     }
 
     /// The process was stopped: what waits in queues is stale and dropped unanswered.
     pub fn on_stopped(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
-        let _ = (env, fx);
+        match &mut self.role {
+            Role::Backup(_) => {}
+            Role::Candidate(candidate) => candidate.waiting.clear(),
+            Role::Primary(primary) => {
+                primary.queue.drain();
+            }
+        }
+        self.drive(env, fx);
     }
 
     /// A link with a peer of this object came up (`true`) or went down.
     pub fn on_link(&mut self, env: &mut Env<'_>, process: ProcessId, up: bool, fx: &mut Effects) {
-        let _ = (env, process, up, fx);
-    }
-
-    /// Stands for primary, if this is an installed backup and the kind is hosted here.
-    pub fn stand(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
-        let _ = (env, fx);
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        let Some(peer) = primary.peers.get_mut(&process) else {
+            return;
+        };
+        if up {
+            peer.unanswered = 0;
+            peer.due = env.now;
+            peer.awaited = peer.vote.is_none() && peer.stored.is_some();
+        } else {
+            peer.awaited = false;
+        }
+        self.tick(env, fx);
     }
 
     /// Re-sends, retries, expires. To be called each tick while [`Self::wants_tick`].
     pub fn tick(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
-        let _ = (env, fx);
+        if self.ended {
+            return;
+        }
+        match &self.role {
+            Role::Backup(_) => self.tick_backup(env, fx),
+            Role::Candidate(_) => self.tick_candidate(env, fx),
+            Role::Primary(_) => {
+                self.give_up_learners(env.now);
+                self.resend(env, fx);
+                self.expire(env.now, fx);
+                self.drive(env, fx);
+            }
+        }
+        self.tick_finish(env, fx);
     }
 
     /// Whether anything here waits for time to pass.
     #[must_use]
     pub fn wants_tick(&self) -> bool {
-        false
+        if self.ended {
+            return false;
+        }
+        let waits = match &self.role {
+            Role::Backup(retry) => retry.is_some() || self.sealed_since.is_some(),
+            Role::Candidate(_) => true,
+            Role::Primary(primary) => {
+                matches!(primary.phase, Phase::Round(_))
+                    || !primary.queue.is_empty()
+                    || self.has_laggards()
+            }
+        };
+        waits || (self.finish.is_some() && !self.is_primary())
     }
 
-    /// Ships the value to a process without a vote. Nothing if not the active primary, or if
-    /// it is a member or learner already.
-    pub fn add_learner(&mut self, env: &mut Env<'_>, process: ProcessId, fx: &mut Effects) {
-        let _ = (env, process, fx);
-    }
-
-    /// Stops shipping to a learner and tells it so.
-    pub fn drop_learner(&mut self, env: &mut Env<'_>, process: ProcessId, fx: &mut Effects) {
-        let _ = (env, process, fx);
-    }
-
-    /// The learners that this primary ships to, in order.
-    #[must_use]
-    pub fn learners(&self) -> Vec<ProcessId> {
-        Vec::new()
-    }
-
-    /// What this primary knows of a learner or other member.
-    #[must_use]
-    pub fn peer_status(&self, process: ProcessId) -> Option<LearnerStatus> {
-        let _ = process;
-        None
-    }
-
-    /// Begins to seal the object into `next`, whose member `first_primary` goes on.
-    ///
-    /// # Errors
-    /// See [`ProposeError`]; nothing has happened then.
-    pub fn propose(
-        &mut self,
-        env: &mut Env<'_>,
-        next: Configuration,
-        first_primary: u8,
-        fx: &mut Effects,
-    ) -> Result<(), ProposeError> {
-        let _ = (env, next, first_primary, fx);
-        Err(ProposeError::NotPrimary)
-    }
-
-    /// Whether a change of the replica set, or the deletion, is under way here.
-    #[must_use]
-    pub fn is_changing(&self) -> bool {
-        false
-    }
-
-    /// Gives up the call that is being executed, so that a change need not wait for it: its
-    /// result will be dropped; the caller asks again elsewhere.
+    /// Gives up the asynchronous call that is being executed, so that a change need not wait
+    /// for it: its result will be dropped, and its caller asks again.
     pub fn interrupt(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
-        let _ = (env, fx);
-    }
-
-    /// Makes this copy the object, alone, in the first epoch of a new lineage. Whether it
-    /// could: a copy without a value, or of a deleted object, cannot.
-    pub fn recover(&mut self, env: &mut Env<'_>, epoch: Epoch, fx: &mut Effects) -> bool {
-        let _ = (env, epoch, fx);
-        false
-    }
-
-    /// Outbox calls whose version is chosen, in order; empty unless active primary.
-    #[must_use]
-    pub fn outbox(&self) -> &[(u64, Deferred)] {
-        &[]
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        if !matches!(&primary.phase, Phase::Executing(running) if running.alone) {
+            return;
+        }
+        if let Phase::Executing(running) = core::mem::replace(&mut primary.phase, Phase::Idle) {
+            for planned in running.batch.into_iter().rev() {
+                let mut item = planned.item;
+                item.started = true;
+                primary.queue.put_back(item);
+            }
+        }
+        self.drive(env, fx);
     }
 
     /// An outbox call has come to a definite end.
     pub fn complete_outbox(&mut self, env: &mut Env<'_>, number: u64, fx: &mut Effects) {
-        let _ = (env, number, fx);
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        primary.outbox_done.insert(number);
+        self.drive(env, fx);
     }
 
-    /// Nested calls that have waited in the queue for at least `age`.
-    #[must_use]
-    pub fn waiting_calls(&self, now: Instant, age: Duration) -> Vec<WaitingCall> {
-        let _ = (now, age);
-        Vec::new()
-    }
-
-    /// The asynchronous call that holds the object, if one does.
-    #[must_use]
-    pub fn holder(&self) -> Option<Holder> {
-        None
-    }
-
-    /// Ends a queued call. Whether it was there.
-    pub fn fail_queued(
-        &mut self,
-        env: &mut Env<'_>,
-        call: u128,
-        why: Failure,
-        fx: &mut Effects,
-    ) -> bool {
-        let _ = (env, call, why, fx);
-        false
-    }
-
-    /// The object.
-    #[must_use]
-    pub const fn object(&self) -> ObjectId {
-        self.object
-    }
-
-    /// The replica set of the record.
-    #[must_use]
-    pub const fn configuration(&self) -> &Configuration {
-        &self.configuration
-    }
-
-    /// What callers are told.
-    #[must_use]
-    pub fn sighting(&self) -> Sighting {
-        Sighting::Unknown
-    }
-
-    /// What `inspect` shows; `None` unless active primary.
-    #[must_use]
-    pub fn description(&self) -> Option<Description> {
-        None
-    }
-
-    /// The copy as `recover` surveys it.
-    #[must_use]
-    pub fn copy(&self) -> Option<Copy> {
-        None
-    }
-
-    /// The value held here, chosen or not.
-    #[must_use]
-    pub fn value(&self) -> Option<(Ballot, Version, &Value)> {
-        None
-    }
-
-    /// Whether this is the primary, as far as it knows.
-    #[must_use]
-    pub const fn is_primary(&self) -> bool {
-        false
-    }
-
-    /// Whether this is a primary whose ballot a majority has accepted.
-    #[must_use]
-    pub const fn is_active(&self) -> bool {
-        false
-    }
-
-    /// Whether this is a member that holds a value and may stand.
-    #[must_use]
-    pub const fn is_installed_member(&self) -> bool {
-        false
-    }
-
-    /// The process that this replica takes for the primary.
-    #[must_use]
-    pub fn believed_primary(&self) -> Option<ProcessId> {
-        None
+    /// Remembers since when the value on record waits for its end.
+    pub(super) fn note_status(&mut self, env: &Env<'_>) {
+        match self.record.status() {
+            None | Some(Status::Live) => self.sealed_since = None,
+            Some(_) if self.sealed_since.is_none() => self.sealed_since = Some(env.now),
+            Some(_) => {}
+        }
     }
 
     /// Whether the record's epoch, ballots and role fit together.
     ///
     /// # Panics
     /// If they do not: a bug. For tests and simulations.
-    pub fn check_invariants(&self) {}
+    pub fn check_invariants(&self) {
+        let record = &self.record;
+        let held = record.accepted.as_ref();
+        let epoch = record.epoch();
+        if let Some(held) = held {
+            assert!(
+                held.ballot <= record.promised,
+                "accepted beyond the promise"
+            );
+            if let Status::Sealed { next, .. } = &held.value.status {
+                assert!(next.epoch > epoch, "sealed into an older epoch");
+            }
+        }
+        let mine = |ballot: Ballot| Some(ballot.member) == record.index;
+        match &self.role {
+            Role::Backup(_) => {}
+            Role::Candidate(candidate) => {
+                assert_eq!(candidate.ballot, record.promised, "a candidate's promise");
+                assert!(mine(candidate.ballot), "a ballot of another member");
+                assert!(held.is_some(), "a candidate without a value");
+            }
+            Role::Primary(primary) => {
+                assert_eq!(primary.ballot, record.promised, "a primary's promise");
+                assert!(mine(primary.ballot), "a ballot of another member");
+                let held = held.map(|held| (held.ballot, held.version));
+                assert!(
+                    held.is_some_and(|(ballot, version)| {
+                        ballot == primary.ballot && primary.chosen <= version
+                    }),
+                    "a primary without its value"
+                );
+                for peer in primary.peers.values() {
+                    assert!(
+                        peer.stored <= held.map(|held| held.1),
+                        "stored, not shipped"
+                    );
+                }
+            }
+        }
+        if let Some(finish) = &self.finish {
+            let fits = epoch == finish.old_epoch() || epoch == finish.next.epoch;
+            assert!(fits, "finishing a change of another epoch");
+        }
+    }
 }

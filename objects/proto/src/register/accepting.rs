@@ -1,0 +1,375 @@
+//! Messages of the register: who promises and stores what.
+
+use overlay_proto::ProcessId;
+
+use crate::message::{Change, RegisterMessage, Sighting};
+use crate::object::{Ballot, Configuration, Epoch, ObjectId, Version};
+use crate::register::candidate::EXPECT;
+use crate::register::finish::first_ballot;
+use crate::register::record::{AcceptAnswer, Held, Record, well_formed};
+use crate::register::{Activation, Effects, Env, Mutation, Note, Replica, Role, Tombstone};
+
+impl Replica {
+    /// Makes a record from a full accept or a prepare for a process that has none, and answers.
+    ///
+    /// `None` if the message makes no record; a tombstone that refuses is answered `Gone`.
+    #[must_use]
+    pub fn install(
+        env: &mut Env<'_>,
+        object: ObjectId,
+        from: ProcessId,
+        message: RegisterMessage,
+        tombstone: Option<&Tombstone>,
+        fx: &mut Effects,
+    ) -> Option<Self> {
+        let (epoch, ballot) = match &message {
+            RegisterMessage::Prepare {
+                configuration,
+                ballot,
+                ..
+            } => (configuration.epoch, *ballot),
+            RegisterMessage::Accept { epoch, ballot, .. } => (*epoch, *ballot),
+            RegisterMessage::Check { epoch, ballot, .. } => (*epoch, *ballot),
+            _ => return None,
+        };
+        if let Some(tombstone) = tombstone.filter(|tombstone| tombstone.refuses(epoch)) {
+            let sighting = tombstone.sighting.clone();
+            fx.register(from, object, RegisterMessage::Gone { epoch, sighting });
+            return None;
+        }
+        match message {
+            RegisterMessage::Prepare {
+                configuration,
+                ballot,
+                accepted,
+            } => {
+                let index = configuration.index_of(&env.me)?;
+                if !is_of(&configuration, ballot, from) {
+                    return None;
+                }
+                if env.mutation == Some(Mutation::PromiseWithoutRecord) {
+                    let promised = RegisterMessage::Promised {
+                        epoch,
+                        ballot,
+                        accepted: None,
+                    };
+                    fx.register(from, object, promised);
+                    return None;
+                }
+                let stamp = stamp_of(&configuration, index, env);
+                let record = Record::empty(configuration.clone(), Some(index), stamp);
+                let mut replica = Self::new(object, record);
+                fx.notes.push(Note::Installed(epoch));
+                replica.on_prepare(env, from, configuration, ballot, accepted, fx);
+                Some(replica)
+            }
+            RegisterMessage::Accept {
+                version,
+                change:
+                    Change::Full {
+                        configuration,
+                        value,
+                    },
+                ..
+            } if configuration.epoch == epoch && well_formed(&configuration) => {
+                let held = Held {
+                    ballot,
+                    version,
+                    value,
+                };
+                let record = record_of(env, configuration, held);
+                let mut replica = Self::new(object, record);
+                replica.installed(env, from, fx);
+                Some(replica)
+            }
+            _ => {
+                fx.register(from, object, RegisterMessage::NeedFull { epoch, ballot });
+                None
+            }
+        }
+    }
+
+    /// Takes a message of the object's register.
+    pub fn on_register(
+        &mut self,
+        env: &mut Env<'_>,
+        from: ProcessId,
+        message: RegisterMessage,
+        fx: &mut Effects,
+    ) {
+        if self.ended {
+            return;
+        }
+        match message {
+            RegisterMessage::Prepare {
+                configuration,
+                ballot,
+                accepted,
+            } => self.on_prepare(env, from, configuration, ballot, accepted, fx),
+            RegisterMessage::Promised {
+                epoch,
+                ballot,
+                accepted,
+            } => self.on_promised(env, from, (epoch, ballot), accepted, fx),
+            RegisterMessage::Accept {
+                epoch,
+                ballot,
+                version,
+                change,
+            } => self.on_accept(env, from, (epoch, ballot, version), change, fx),
+            RegisterMessage::Stored {
+                epoch,
+                ballot,
+                version,
+                stamp,
+            } => self.on_stored(env, from, (epoch, ballot, version), stamp, fx),
+            RegisterMessage::NeedFull { epoch, ballot } => {
+                self.on_need_full(env, from, epoch, ballot, fx);
+            }
+            RegisterMessage::Rejected { epoch, promised } => {
+                self.on_rejected(env, from, epoch, promised, fx);
+            }
+            RegisterMessage::Gone { sighting, .. } => self.on_sighting(env, &sighting, fx),
+            RegisterMessage::Check {
+                epoch,
+                ballot,
+                round,
+            } => self.on_check(from, (epoch, ballot, round), fx),
+            RegisterMessage::Checked {
+                epoch,
+                ballot,
+                round,
+            } => self.on_checked(env, from, (epoch, ballot, round), fx),
+            RegisterMessage::Retire { epoch, sighting } => self.on_retire(epoch, sighting, fx),
+        }
+    }
+
+    /// A candidate asks for a promise.
+    fn on_prepare(
+        &mut self,
+        env: &mut Env<'_>,
+        from: ProcessId,
+        configuration: Configuration,
+        ballot: Ballot,
+        known: (Ballot, Version),
+        fx: &mut Effects,
+    ) {
+        let epoch = configuration.epoch;
+        if !is_of(&configuration, ballot, from) {
+            return;
+        }
+        if epoch < self.record.epoch() {
+            self.say_gone(from, epoch, fx);
+            return;
+        }
+        if epoch > self.record.epoch() {
+            let Some(index) = configuration.index_of(&env.me) else {
+                return;
+            };
+            if !self.enter_sealed(env, &configuration, index, fx) {
+                let stamp = stamp_of(&configuration, index, env);
+                let record = Record::empty(configuration, Some(index), stamp);
+                self.replace(record, fx);
+            }
+        } else if configuration != self.record.configuration || self.record.index.is_none() {
+            return;
+        }
+        let higher = ballot > self.record.promised;
+        let answer = match self.record.prepare(ballot, known) {
+            Ok(accepted) => RegisterMessage::Promised {
+                epoch,
+                ballot,
+                accepted,
+            },
+            Err(promised) => RegisterMessage::Rejected { epoch, promised },
+        };
+        fx.register(from, self.object, answer);
+        if higher {
+            self.heard_primary = false;
+            self.step_down(&self.sighting(), fx);
+            self.expect_primary(env, EXPECT);
+        }
+    }
+
+    /// A primary ships a value, or whoever finishes a change installs it.
+    fn on_accept(
+        &mut self,
+        env: &mut Env<'_>,
+        from: ProcessId,
+        (epoch, ballot, version): (Epoch, Ballot, Version),
+        change: Change,
+        fx: &mut Effects,
+    ) {
+        if epoch < self.record.epoch() {
+            self.say_gone(from, epoch, fx);
+            return;
+        }
+        if epoch > self.record.epoch() {
+            match change {
+                Change::Full {
+                    configuration,
+                    value,
+                } if configuration.epoch == epoch && well_formed(&configuration) => {
+                    let held = Held {
+                        ballot,
+                        version,
+                        value,
+                    };
+                    let record = record_of(env, configuration, held);
+                    self.replace(record, fx);
+                    self.installed(env, from, fx);
+                }
+                _ => {
+                    let need = RegisterMessage::NeedFull { epoch, ballot };
+                    fx.register(from, self.object, need);
+                }
+            }
+            return;
+        }
+        if let Change::Full { configuration, .. } = &change
+            && *configuration != self.record.configuration
+        {
+            return;
+        }
+        if matches!(&self.role, Role::Primary(primary) if primary.ballot == ballot) {
+            self.say_stored(from, fx);
+            return;
+        }
+        let higher = ballot > self.record.promised;
+        match self.record.accept(ballot, version, change) {
+            AcceptAnswer::Stored(_) => {
+                if higher {
+                    self.heard_primary = false;
+                }
+                self.hear_primary(from, higher, fx);
+                self.note_status(env);
+                self.say_stored(from, fx);
+            }
+            AcceptAnswer::NeedFull => {
+                let need = RegisterMessage::NeedFull { epoch, ballot };
+                fx.register(from, self.object, need);
+            }
+            AcceptAnswer::Rejected(promised) => {
+                let rejected = RegisterMessage::Rejected { epoch, promised };
+                fx.register(from, self.object, rejected);
+            }
+        }
+    }
+
+    /// A primary asks whether it still is.
+    fn on_check(
+        &self,
+        from: ProcessId,
+        (epoch, ballot, round): (Epoch, Ballot, u64),
+        fx: &mut Effects,
+    ) {
+        let mine = self.record.epoch();
+        if epoch < mine {
+            self.say_gone(from, epoch, fx);
+            return;
+        }
+        let promised = self.record.promised;
+        let member = epoch == mine && self.record.index.is_some();
+        let answer = if member && ballot < promised {
+            RegisterMessage::Rejected { epoch, promised }
+        } else if member && ballot == promised && self.record.newest().0 == ballot {
+            RegisterMessage::Checked {
+                epoch,
+                ballot,
+                round,
+            }
+        } else {
+            RegisterMessage::NeedFull { epoch, ballot }
+        };
+        fx.register(from, self.object, answer);
+    }
+
+    /// The record was made from a full accept.
+    fn installed(&mut self, env: &mut Env<'_>, from: ProcessId, fx: &mut Effects) {
+        let epoch = self.record.epoch();
+        fx.notes.push(Note::Installed(epoch));
+        self.note_status(env);
+        self.say_stored(from, fx);
+        let first = self
+            .record
+            .index
+            .is_some_and(|index| self.record.promised == first_ballot(index));
+        if first {
+            let how = if epoch.number == 1 && epoch.lineage.number == 0 {
+                Activation::Created
+            } else {
+                Activation::Reconfigured
+            };
+            self.become_primary(env, how, None, fx);
+            return;
+        }
+        self.hear_primary(from, false, fx);
+        if !self.heard_primary && epoch.number > 1 {
+            self.expect_primary(env, EXPECT);
+        }
+    }
+
+    /// A value was stored under the promised ballot; it may come from its primary itself.
+    fn hear_primary(&mut self, from: ProcessId, deposed: bool, fx: &mut Effects) {
+        let ballot = self.record.promised;
+        self.heard_primary |= self.record.configuration.process(ballot.member) == Some(from);
+        if self.heard_primary {
+            self.tries = 0;
+        }
+        if deposed || self.heard_primary {
+            self.step_down(&self.sighting(), fx);
+        }
+    }
+
+    /// Puts a record of a newer epoch in the place of this one.
+    fn replace(&mut self, record: Record, fx: &mut Effects) {
+        let sighting = Sighting::Member {
+            configuration: record.configuration.clone(),
+            primary: Some(record.promised.member).filter(|_| record.promised.round > 0),
+        };
+        self.step_down(&sighting, fx);
+        self.finish = None;
+        self.sealed_since = None;
+        self.heard_primary = false;
+        self.tries = 0;
+        if record.accepted.is_none() {
+            fx.notes.push(Note::Installed(record.epoch()));
+        }
+        self.record = record;
+    }
+
+    fn say_stored(&self, to: ProcessId, fx: &mut Effects) {
+        let stored = RegisterMessage::Stored {
+            epoch: self.record.epoch(),
+            ballot: self.record.promised,
+            version: self.record.newest().1,
+            stamp: self.record.stamp,
+        };
+        fx.register(to, self.object, stored);
+    }
+
+    fn say_gone(&self, to: ProcessId, epoch: Epoch, fx: &mut Effects) {
+        let sighting = self.sighting();
+        fx.register(to, self.object, RegisterMessage::Gone { epoch, sighting });
+    }
+}
+
+/// Whether a ballot of this configuration belongs to this process.
+fn is_of(configuration: &Configuration, ballot: Ballot, process: ProcessId) -> bool {
+    well_formed(configuration) && configuration.process(ballot.member) == Some(process)
+}
+
+/// The stamp of a member, as the configuration has it.
+fn stamp_of(configuration: &Configuration, index: u8, env: &Env<'_>) -> u64 {
+    configuration
+        .members
+        .get(usize::from(index))
+        .map_or(env.stamp, |member| member.stamp)
+}
+
+/// The record that a full accept makes here: a member's, or a learner's.
+fn record_of(env: &Env<'_>, configuration: Configuration, held: Held) -> Record {
+    let index = configuration.index_of(&env.me);
+    let stamp = index.map_or(env.stamp, |index| stamp_of(&configuration, index, env));
+    Record::holding(configuration, index, stamp, held)
+}

@@ -1,0 +1,608 @@
+//! Batches: which queued calls run together, and what their results make of the value.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::{self, Vec};
+
+use bytes::Bytes;
+use overlay_proto::Instant;
+
+use crate::execution::{Deferred, Executed, Execution, ExecutionCall, ExecutionKey, Ran};
+use crate::message::{Change, OutboxOp, Refusal, Reply, Status, Value};
+use crate::object::{Configuration, Version};
+use crate::outcome::{Cause, Outcome, Witness};
+use crate::register::plan::{Forming, Next, Plan};
+use crate::register::primary::{Answer, Phase, Primary, Running, Snapshot};
+use crate::register::queue::Item;
+use crate::register::round::Ask;
+use crate::register::{Effects, Env, Mutation, Replica, Role};
+use crate::session::{Origin, SessionId, SessionOp, Sessions};
+use crate::value::STATE_BYTES_MAX;
+
+/// Most snapshot reads of one object at a time.
+const SNAPSHOTS_MAX: usize = 64;
+
+/// A replica set to be sealed into.
+#[derive(Debug)]
+pub(crate) struct Proposal {
+    pub(crate) next: Configuration,
+    pub(crate) first_primary: u8,
+}
+
+/// One request of a batch.
+#[derive(Debug)]
+pub(crate) struct Planned {
+    pub(crate) item: Item,
+    pub(crate) plan: Plan,
+}
+
+impl Replica {
+    /// Begins what is to be done next. Whether there was anything.
+    pub(super) fn begin(&mut self, env: &mut Env<'_>, fx: &mut Effects) -> bool {
+        let Role::Primary(primary) = &mut self.role else {
+            return false;
+        };
+        let Some(held) = &self.record.accepted else {
+            return false;
+        };
+        if held.value.status != Status::Live {
+            if !primary.confirmed {
+                self.confirm(env, fx);
+                return true;
+            }
+            return false;
+        }
+        if let Some(proposal) = primary.proposal.take() {
+            let mut step = Step::at(held.version);
+            step.version = step.version.next();
+            step.status = Some(Status::Sealed {
+                next: proposal.next,
+                first_primary: proposal.first_primary,
+            });
+            self.ship_step(env, step, fx);
+            return true;
+        }
+        let batch = self.form(env, fx);
+        if !batch.is_empty() {
+            self.run(env, batch, fx);
+            return true;
+        }
+        let Role::Primary(primary) = &mut self.role else {
+            return false;
+        };
+        if !primary.answers.is_empty() {
+            self.start_round(env, Ask::Check, None, Vec::new(), fx);
+            return true;
+        }
+        if !primary.outbox_done.is_empty() {
+            let step = Step::at(self.record.newest().1);
+            self.ship_step(env, step, fx);
+            return true;
+        }
+        false
+    }
+
+    /// Takes from the queue what goes together.
+    fn form(&mut self, env: &mut Env<'_>, fx: &mut Effects) -> Vec<Planned> {
+        let mut forming = Forming::default();
+        loop {
+            let Role::Primary(primary) = &mut self.role else {
+                return forming.batch;
+            };
+            let (Some(held), Some(item)) = (&self.record.accepted, primary.queue.front()) else {
+                return forming.batch;
+            };
+            let witness = Witness {
+                epoch: self.record.configuration.epoch,
+                version: held.version,
+            };
+            match forming.next(env, primary, &held.value, witness, item) {
+                Next::Wait => return forming.batch,
+                Next::Snapshot if primary.snapshots.len() >= SNAPSHOTS_MAX => {
+                    return forming.batch;
+                }
+                Next::Snapshot => {
+                    if let Some(item) = primary.queue.pop() {
+                        self.launch_snapshot(env, item, fx);
+                    }
+                }
+                Next::Now(reply) => {
+                    if let Some(item) = primary.queue.pop() {
+                        primary.queue.release(&item);
+                        // One that was begun and given up is not said not to have run.
+                        if !(item.started && matches!(reply, Reply::Refused(_))) {
+                            answer_now(&item, &reply, fx);
+                        }
+                    }
+                }
+                Next::Take(plan) => {
+                    if let Some(item) = primary.queue.pop()
+                        && forming.take(item, plan)
+                    {
+                        return forming.batch;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Executes a batch, or ships it at once if there is nothing to execute.
+    fn run(&mut self, env: &mut Env<'_>, batch: Vec<Planned>, fx: &mut Effects) {
+        let calls: Vec<ExecutionCall> = batch
+            .iter()
+            .filter(|planned| matches!(planned.plan, Plan::Execute { .. }))
+            .filter_map(|planned| execution_call(&planned.item, env.now))
+            .collect();
+        if calls.is_empty() {
+            self.finish_batch(env, batch, Vec::new(), fx);
+            return;
+        }
+        let Some((key, execution)) = self.execution(calls, false) else {
+            return;
+        };
+        let alone = batch
+            .iter()
+            .any(|planned| matches!(planned.plan, Plan::Execute { alone: true }));
+        if let Role::Primary(primary) = &mut self.role {
+            primary.phase = Phase::Executing(Box::new(Running {
+                key,
+                batch,
+                since: env.now,
+                alone,
+            }));
+        }
+        fx.executions.push(execution);
+        if alone {
+            self.launch_snapshots(env, fx);
+        }
+    }
+
+    /// An execution of these calls on the value on record.
+    fn execution(
+        &mut self,
+        calls: Vec<ExecutionCall>,
+        snapshot: bool,
+    ) -> Option<(ExecutionKey, Execution)> {
+        let held = self.record.accepted.as_ref()?;
+        self.attempts += 1;
+        let key = ExecutionKey {
+            epoch: self.record.configuration.epoch,
+            ballot: self.record.promised,
+            base: held.version,
+            attempt: self.attempts,
+        };
+        let execution = Execution {
+            object: self.object,
+            kind: Arc::from(held.value.kind.as_str()),
+            key,
+            state: held.value.state.clone(),
+            snapshot,
+            calls,
+        };
+        Some((key, execution))
+    }
+
+    /// Runs a read beside everything else, on the newest value.
+    fn launch_snapshot(&mut self, env: &Env<'_>, item: Item, fx: &mut Effects) {
+        let Some(call) = execution_call(&item, env.now) else {
+            return;
+        };
+        let Some((key, execution)) = self.execution(Vec::from([call]), true) else {
+            return;
+        };
+        if let Role::Primary(primary) = &mut self.role {
+            primary.snapshots.push(Snapshot { key, item });
+            fx.executions.push(execution);
+        }
+    }
+
+    /// While an asynchronous write runs: starts queued reads that no write of their handle
+    /// comes before.
+    pub(super) fn launch_snapshots(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        let Phase::Executing(running) = &primary.phase else {
+            return;
+        };
+        let Some(held) = self.record.accepted.as_ref().filter(|_| running.alone) else {
+            return;
+        };
+        let room = SNAPSHOTS_MAX.saturating_sub(primary.snapshots.len());
+        let mut writing: Vec<SessionId> = running
+            .batch
+            .iter()
+            .filter_map(|planned| planned.item.session())
+            .collect();
+        let mut taken = 0;
+        let now = env.now;
+        let items = primary.queue.extract(|item| {
+            let read = item.call().is_some_and(|call| !call.write);
+            let behind = item.session().is_some_and(|id| writing.contains(&id));
+            if !read {
+                writing.extend(item.session());
+            }
+            let runs = read && !behind && taken < room && !item.is_late(now);
+            let runs = runs && crate::register::plan::read_may_run(&held.value, item);
+            taken += usize::from(runs);
+            runs
+        });
+        for item in items {
+            self.launch_snapshot(env, item, fx);
+        }
+    }
+
+    /// Takes the executor's answer.
+    pub fn on_executed(&mut self, env: &mut Env<'_>, executed: Executed, fx: &mut Effects) {
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        let place = primary
+            .snapshots
+            .iter()
+            .position(|snapshot| snapshot.key == executed.key);
+        if let Some(place) = place {
+            let snapshot = primary.snapshots.remove(place);
+            snapshot_ended(env, primary, &snapshot, executed.ran, fx);
+        } else if matches!(&primary.phase, Phase::Executing(running) if running.key == executed.key)
+            && let Phase::Executing(running) = core::mem::replace(&mut primary.phase, Phase::Idle)
+        {
+            self.finish_batch(env, running.batch, executed.ran, fx);
+        }
+        self.drive(env, fx);
+    }
+
+    /// Makes versions of what a batch came to and ships them; answers wait for the round.
+    fn finish_batch(
+        &mut self,
+        env: &mut Env<'_>,
+        batch: Vec<Planned>,
+        ran: Vec<Ran>,
+        fx: &mut Effects,
+    ) {
+        let description = self.describe();
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        let Some(held) = &self.record.accepted else {
+            return;
+        };
+        let mut maker = Maker {
+            value: &held.value,
+            configuration: &self.record.configuration,
+            table: held.value.sessions.bytes(),
+            ran: ran.into_iter(),
+            broken: false,
+            step: Step::at(held.version),
+            mutation: env.mutation,
+        };
+        let mut back = Vec::new();
+        for planned in batch {
+            if let Some(session) = planned.item.session() {
+                primary.used.insert(session, env.now);
+            }
+            if let Plan::Inspect = planned.plan {
+                let reply = description.clone().map(Reply::Description);
+                maker.answer(planned.item, reply, false);
+            } else if let Some(item) = maker.add(primary, planned, fx) {
+                back.push(item);
+            }
+        }
+        let step = maker.step;
+        for item in back.into_iter().rev() {
+            primary.queue.put_back(item);
+        }
+        self.ship_step(env, step, fx);
+    }
+
+    /// Puts a step on record here and sends it to the others; without a version of its own it
+    /// is a check.
+    fn ship_step(&mut self, env: &mut Env<'_>, mut step: Step, fx: &mut Effects) {
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        let Some(held) = &mut self.record.accepted else {
+            return;
+        };
+        primary.phase = Phase::Idle;
+        for number in core::mem::take(&mut primary.outbox_done) {
+            if held
+                .value
+                .outbox
+                .calls
+                .iter()
+                .any(|(held, _)| *held == number)
+            {
+                step.outbox.push(OutboxOp::Done(number));
+            }
+        }
+        if step.version == held.version && !step.outbox.is_empty() {
+            step.version = step.version.next();
+        }
+        if step.version > held.version {
+            let base = held.version;
+            held.value.apply(
+                step.state.as_ref(),
+                &step.sessions,
+                &step.outbox,
+                step.status.as_ref(),
+            );
+            held.version = step.version;
+            let change = Change::Step {
+                base,
+                state: step.state,
+                sessions: step.sessions,
+                outbox: step.outbox,
+                status: step.status,
+            };
+            let ask = Ask::Accept(step.version);
+            self.start_round(env, ask, Some(change), step.answers, fx);
+        } else if env.mutation == Some(Mutation::ReadsUnchecked) {
+            for answer in &step.answers {
+                answer.send(fx);
+            }
+        } else if !step.answers.is_empty() {
+            self.start_round(env, Ask::Check, None, step.answers, fx);
+        }
+    }
+}
+
+/// What a batch makes of the value.
+struct Step {
+    version: Version,
+    state: Option<Bytes>,
+    sessions: Vec<SessionOp>,
+    outbox: Vec<OutboxOp>,
+    status: Option<Status>,
+    answers: Vec<Answer>,
+}
+
+impl Step {
+    const fn at(version: Version) -> Self {
+        Self {
+            version,
+            state: None,
+            sessions: Vec::new(),
+            outbox: Vec::new(),
+            status: None,
+            answers: Vec::new(),
+        }
+    }
+}
+
+/// Turns results into versions, one by one.
+struct Maker<'a> {
+    value: &'a Value,
+    configuration: &'a Configuration,
+    /// What the session table weighs, bytes.
+    table: usize,
+    ran: vec::IntoIter<Ran>,
+    /// A result could not be kept: those after it started from a state that is not.
+    broken: bool,
+    step: Step,
+    mutation: Option<Mutation>,
+}
+
+impl Maker<'_> {
+    /// Adds one request; gives it back if it must be run again.
+    fn add(&mut self, primary: &mut Primary, planned: Planned, fx: &mut Effects) -> Option<Item> {
+        let Planned { item, plan } = planned;
+        if !matches!(plan, Plan::Execute { .. }) {
+            primary.queue.release(&item);
+        }
+        match plan {
+            Plan::Execute { .. } => return self.add_run(primary, item, fx),
+            Plan::Open { expired } => {
+                let version = self.version();
+                for id in expired {
+                    primary.used.remove(&id);
+                    self.step.sessions.push(SessionOp::Close(id));
+                }
+                let id = SessionId {
+                    lineage: self.configuration.epoch.lineage,
+                    version,
+                };
+                let owner = item.caller;
+                self.step.sessions.push(SessionOp::Open { id, owner });
+                self.answer(item, Some(Reply::Session(id)), true);
+            }
+            Plan::Close(id) => {
+                self.version();
+                primary.used.remove(&id);
+                self.step.sessions.push(SessionOp::Close(id));
+                let done = self.done(Outcome::Returned(Bytes::new()));
+                self.answer(item, Some(done), true);
+            }
+            Plan::Delete(origin) => {
+                self.step.status = Some(Status::Deleted);
+                self.record(item, origin, Outcome::Returned(Bytes::new()), fx);
+            }
+            Plan::Verdict(origin, failure) => {
+                self.record(item, origin, Outcome::Failed(failure), fx);
+            }
+            Plan::Known(reply) => self.answer(item, Some(reply), false),
+            Plan::Inspect => {}
+        }
+        None
+    }
+
+    /// Adds a call that was executed.
+    fn add_run(&mut self, primary: &mut Primary, item: Item, fx: &mut Effects) -> Option<Item> {
+        let ran = self.ran.next().filter(|_| !self.broken);
+        let write = item.call().is_some_and(|call| call.write);
+        let Some(ran) = ran else {
+            self.broken = true;
+            return Some(item);
+        };
+        primary.queue.release(&item);
+        match ran {
+            Ran::Refused(cause) => refuse(&item, cause, fx),
+            Ran::Failed(failure) if write => {
+                self.record_call(item, Outcome::Failed(failure), fx);
+            }
+            Ran::Failed(failure) => {
+                let done = self.done(Outcome::Failed(failure));
+                self.answer(item, Some(done), false);
+            }
+            Ran::Returned { result, .. } if !write => {
+                let done = self.done(Outcome::Returned(result));
+                self.answer(item, Some(done), false);
+            }
+            Ran::Returned {
+                result,
+                state,
+                after_commit,
+            } => {
+                if let Some(cause) = self.too_large(state.as_ref(), &after_commit) {
+                    self.broken = true;
+                    refuse(&item, cause, fx);
+                    return None;
+                }
+                if state.is_some() {
+                    self.step.state = state;
+                }
+                let pushes = after_commit.into_iter().map(OutboxOp::Push);
+                self.step.outbox.extend(pushes);
+                self.record_call(item, Outcome::Returned(result), fx);
+            }
+        }
+        None
+    }
+
+    fn record_call(&mut self, item: Item, outcome: Outcome, fx: &mut Effects) {
+        let origin = item
+            .call()
+            .and_then(|call| Origin::of(&call.request.position));
+        self.record(item, origin, outcome, fx);
+    }
+
+    /// One version: the call ran and came to this.
+    fn record(&mut self, item: Item, origin: Option<Origin>, outcome: Outcome, fx: &mut Effects) {
+        let unshipped = self.mutation == Some(Mutation::FailuresUnshipped);
+        if unshipped && matches!(outcome, Outcome::Failed(_)) {
+            let done = self.done(outcome);
+            answer_now(&item, &done, fx);
+            return;
+        }
+        let version = self.version();
+        let hash = item.hash;
+        if let Some(origin) = origin {
+            let kept = Sessions::kept(&outcome, self.table);
+            self.table += Sessions::entry_bytes(&kept);
+            self.step.sessions.push(SessionOp::Ran {
+                origin,
+                version,
+                hash,
+                outcome: kept,
+            });
+        }
+        let done = self.done(outcome);
+        self.answer(item, Some(done), true);
+    }
+
+    fn too_large(&self, state: Option<&Bytes>, after_commit: &[Deferred]) -> Option<Cause> {
+        let bytes = state.map_or(0, Bytes::len);
+        if bytes > STATE_BYTES_MAX {
+            return Some(Cause::TooLarge {
+                what: String::from("the state"),
+                bytes: bytes as u64,
+                limit: STATE_BYTES_MAX as u64,
+            });
+        }
+        let pushed = self.step.outbox.iter().filter_map(|op| match op {
+            OutboxOp::Push(call) => Some(call.clone()),
+            OutboxOp::Done(_) => None,
+        });
+        let calls: Vec<Deferred> = pushed.chain(after_commit.iter().cloned()).collect();
+        let room = after_commit.is_empty() || self.value.outbox.has_room(&calls);
+        (!room).then(|| Cause::Overloaded(String::from("the object's outbox")))
+    }
+
+    fn version(&mut self) -> Version {
+        self.step.version = self.step.version.next();
+        self.step.version
+    }
+
+    fn done(&self, outcome: Outcome) -> Reply {
+        Reply::Done {
+            outcome,
+            witness: Some(Witness {
+                epoch: self.configuration.epoch,
+                version: self.step.version,
+            }),
+        }
+    }
+
+    fn answer(&mut self, item: Item, reply: Option<Reply>, write: bool) {
+        if let Some(reply) = reply {
+            self.step.answers.push(Answer {
+                key: item.key,
+                hash: item.hash,
+                to: item.to,
+                reply,
+                write,
+            });
+        }
+    }
+}
+
+/// A snapshot read has ended: its answer waits for a round that begins now or later.
+fn snapshot_ended(
+    env: &Env<'_>,
+    primary: &mut Primary,
+    snapshot: &Snapshot,
+    ran: Vec<Ran>,
+    fx: &mut Effects,
+) {
+    let item = &snapshot.item;
+    let outcome = match ran.into_iter().next() {
+        Some(Ran::Returned { result, .. }) => Outcome::Returned(result),
+        Some(Ran::Failed(failure)) => Outcome::Failed(failure),
+        Some(Ran::Refused(cause)) => return refuse(item, cause, fx),
+        None => return refuse(item, Cause::Deadline, fx),
+    };
+    let reply = Reply::Done {
+        outcome,
+        witness: Some(Witness {
+            epoch: snapshot.key.epoch,
+            version: snapshot.key.base,
+        }),
+    };
+    if env.mutation == Some(Mutation::ReadsUnchecked) {
+        answer_now(item, &reply, fx);
+        return;
+    }
+    primary.answers.push(Answer {
+        key: item.key,
+        hash: item.hash,
+        to: item.to.clone(),
+        reply,
+        write: false,
+    });
+}
+
+/// A queued call as the executor gets it.
+fn execution_call(item: &Item, now: Instant) -> Option<ExecutionCall> {
+    let call = item.call()?;
+    Some(ExecutionCall {
+        method: call.request.method,
+        codec: call.request.codec,
+        arguments: call.request.arguments.clone(),
+        budget: item.rest(now),
+        caller: item.caller,
+        chain: call.request.chain.clone(),
+    })
+}
+
+/// Ends a call that was not executed.
+pub(crate) fn refuse(item: &Item, cause: Cause, fx: &mut Effects) {
+    answer_now(item, &Reply::Refused(Refusal::Final(cause)), fx);
+}
+
+/// Answers without a round: what this reveals needs none.
+pub(crate) fn answer_now(item: &Item, reply: &Reply, fx: &mut Effects) {
+    for (process, id) in item.to.iter() {
+        fx.reply(process, id, reply.clone());
+    }
+}

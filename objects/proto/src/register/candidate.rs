@@ -1,0 +1,288 @@
+//! Standing for primary: a majority's promises, the newest value among them, then a round.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use overlay_proto::{Duration, Instant, ProcessId};
+use rand_chacha::rand_core::Rng;
+
+use crate::message::{Accepted, Refusal, RegisterMessage, Reply, Request, Status};
+use crate::object::{Ballot, Epoch};
+use crate::outcome::Cause;
+use crate::register::primary::NO_QUORUM_AFTER;
+use crate::register::record::Held;
+use crate::register::round::{RESEND, quorum};
+use crate::register::{Activation, Effects, Env, Note, Replica, Role};
+
+/// How long a candidate that nobody waits for goes on without a majority.
+const STAND_MAX: Duration = Duration::from_secs(5);
+
+/// Longest pause between two prepares.
+const PREPARE_MAX: Duration = Duration::from_secs(1);
+
+/// How often a member stands by itself, without a success or a reason from outside.
+const TRIES: u32 = 6;
+
+/// How long a candidate that met a higher ballot waits for that one's primary; up to 400 ms more.
+const BACKOFF: Duration = Duration::from_millis(200);
+
+/// How long a member waits to hear of a primary that it promised itself to, or that it was
+/// installed under; up to 400 ms more.
+pub(crate) const EXPECT: Duration = Duration::from_secs(1);
+
+/// How long a backup holds a sealed or deleted value before it finishes the change itself.
+const SEALED_FOR: Duration = Duration::from_secs(5);
+
+/// So much later for each member before it.
+const SEALED_RANK: Duration = Duration::from_millis(500);
+
+/// A candidacy.
+#[derive(Debug)]
+pub(crate) struct Candidate {
+    pub(crate) ballot: Ballot,
+    /// Whom it stands against.
+    from: Option<ProcessId>,
+    promises: BTreeSet<u8>,
+    /// The newest value among the promises, if newer than the one on record here.
+    best: Option<Held>,
+    since: Instant,
+    due: Instant,
+    sends: u32,
+    /// Requests that came meanwhile, in order.
+    pub(crate) waiting: Vec<Waiting>,
+}
+
+/// A request that waits for the end of a candidacy.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) from: ProcessId,
+    pub(crate) request: Request,
+    pub(crate) arrived: Instant,
+}
+
+/// A candidacy to come, unless somebody else makes it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Retry {
+    at: Instant,
+}
+
+impl Replica {
+    /// Stands for primary, if this is an installed backup and the kind is hosted here.
+    pub fn stand(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
+        self.tries = 0;
+        self.try_standing(env, fx);
+    }
+
+    fn try_standing(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
+        if !matches!(self.role, Role::Backup(_)) {
+            return;
+        }
+        self.role = Role::Backup(None);
+        let (Some(index), Some(held)) = (self.record.index, &self.record.accepted) else {
+            return;
+        };
+        let value = &held.value;
+        let able =
+            value.status != Status::Live || env.methods.hosts(&value.kind, value.kind_version);
+        let Some(round) = self.record.promised.round.checked_add(1) else {
+            return;
+        };
+        if self.ended || self.finish.is_some() || !able {
+            return;
+        }
+        let from = self.believed_primary();
+        let ballot = Ballot {
+            round,
+            member: index,
+        };
+        self.record.promised = ballot;
+        self.role = Role::Candidate(Box::new(Candidate {
+            ballot,
+            from,
+            promises: BTreeSet::from([index]),
+            best: None,
+            since: env.now,
+            due: env.now,
+            sends: 0,
+            waiting: Vec::new(),
+        }));
+        self.send_prepares(env, fx);
+        self.try_win(env, fx);
+    }
+
+    /// Asks those that have not promised.
+    fn send_prepares(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
+        let Role::Candidate(candidate) = &mut self.role else {
+            return;
+        };
+        if candidate.due > env.now {
+            return;
+        }
+        candidate.sends += 1;
+        candidate.due = env.now + (RESEND * candidate.sends).min(PREPARE_MAX);
+        for (place, process) in self.record.configuration.processes().enumerate() {
+            let promised =
+                u8::try_from(place).is_ok_and(|index| candidate.promises.contains(&index));
+            if process == env.me || promised {
+                continue;
+            }
+            let prepare = RegisterMessage::Prepare {
+                configuration: self.record.configuration.clone(),
+                ballot: candidate.ballot,
+                accepted: self.record.newest(),
+            };
+            fx.register(process, self.object, prepare);
+        }
+    }
+
+    /// A member has put its promise on record.
+    pub(super) fn on_promised(
+        &mut self,
+        env: &mut Env<'_>,
+        from: ProcessId,
+        (epoch, ballot): (Epoch, Ballot),
+        accepted: Option<Accepted>,
+        fx: &mut Effects,
+    ) {
+        if epoch != self.record.epoch() {
+            return;
+        }
+        let Role::Candidate(candidate) = &mut self.role else {
+            return;
+        };
+        let Some(index) = self.record.configuration.index_of(&from) else {
+            return;
+        };
+        if ballot != candidate.ballot {
+            return;
+        }
+        if let Some(accepted) = accepted {
+            let known = candidate
+                .best
+                .as_ref()
+                .map_or_else(|| self.record.newest(), |best| (best.ballot, best.version));
+            if (accepted.ballot, accepted.version) > known {
+                // Newer than what the prepare named: without its value it cannot be counted.
+                let Some(value) = accepted.value else {
+                    return;
+                };
+                candidate.best = Some(Held {
+                    ballot: accepted.ballot,
+                    version: accepted.version,
+                    value,
+                });
+            }
+        }
+        candidate.promises.insert(index);
+        self.try_win(env, fx);
+    }
+
+    /// With a majority's promises, goes on from the newest value among them.
+    fn try_win(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
+        let Role::Candidate(candidate) = &mut self.role else {
+            return;
+        };
+        if candidate.promises.len() < quorum(&self.record.configuration, env.mutation) {
+            return;
+        }
+        let ballot = candidate.ballot;
+        let how = Activation::TookOver(candidate.from);
+        if let Some(best) = candidate.best.take() {
+            self.record.accepted = Some(best);
+        }
+        if let Some(held) = &mut self.record.accepted {
+            held.ballot = ballot;
+        }
+        let waiting = core::mem::take(&mut candidate.waiting);
+        self.become_primary(env, how, None, fx);
+        for mut waiting in waiting {
+            let waited = env.now.since(waiting.arrived);
+            waiting.request.budget = waiting.request.budget.saturating_sub(waited);
+            self.on_request(env, waiting.from, waiting.request, fx);
+        }
+    }
+
+    /// A higher ballot is promised somewhere.
+    pub(super) fn on_rejected(
+        &mut self,
+        env: &mut Env<'_>,
+        from: ProcessId,
+        epoch: Epoch,
+        promised: Ballot,
+        fx: &mut Effects,
+    ) {
+        // Whoever refuses the next set's first value for a later ballot keeps that value.
+        let installing = self.finish.as_ref().is_some_and(|finish| {
+            finish.next.epoch == epoch && self.record.epoch() == finish.old_epoch()
+        });
+        if installing {
+            self.finish_stored(env, Some(from), fx);
+            return;
+        }
+        if epoch != self.record.epoch() || promised <= self.record.promised {
+            return;
+        }
+        self.record.promised = promised;
+        self.heard_primary = false;
+        if !matches!(self.role, Role::Backup(_)) {
+            self.step_down(&self.sighting(), fx);
+            self.expect_primary(env, BACKOFF);
+        }
+    }
+
+    /// Stands again after a while, unless the primary that is promised is heard before.
+    pub(super) fn expect_primary(&mut self, env: &mut Env<'_>, after: Duration) {
+        let able = matches!(self.role, Role::Backup(_)) && self.is_installed_member();
+        if able && self.tries < TRIES {
+            let spread = Duration::from_millis(u64::from(env.rng.next_u32() % 400));
+            let at = env.now + after + spread;
+            self.role = Role::Backup(Some(Retry { at }));
+        }
+    }
+
+    /// Sends again, gives up, tells those that wait.
+    pub(super) fn tick_candidate(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
+        self.send_prepares(env, fx);
+        let Role::Candidate(candidate) = &mut self.role else {
+            return;
+        };
+        let age = env.now.since(candidate.since);
+        candidate.waiting.retain(|waiting| {
+            let waited = env.now.since(waiting.arrived);
+            let cause = if waited >= waiting.request.budget {
+                Cause::Deadline
+            } else if age >= NO_QUORUM_AFTER && waited * 2 >= waiting.request.budget {
+                Cause::NoQuorum
+            } else {
+                return true;
+            };
+            let refusal = Reply::Refused(Refusal::Final(cause));
+            fx.reply(waiting.from, waiting.request.id, refusal);
+            false
+        });
+        if age >= STAND_MAX && candidate.waiting.is_empty() {
+            self.role = Role::Backup(None);
+            fx.notes.push(Note::SteppedDown);
+        }
+    }
+
+    /// Stands again when it is time, also to finish a change that nobody finished.
+    pub(super) fn tick_backup(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
+        let Role::Backup(retry) = &self.role else {
+            return;
+        };
+        if retry.is_some_and(|retry| retry.at <= env.now) {
+            self.tries += 1;
+            self.try_standing(env, fx);
+            return;
+        }
+        let (Some(since), Some(index)) = (self.sealed_since, self.record.index) else {
+            return;
+        };
+        if env.now.since(since) >= SEALED_FOR + SEALED_RANK * u32::from(index) {
+            self.sealed_since = Some(env.now);
+            self.stand(env, fx);
+        }
+    }
+}

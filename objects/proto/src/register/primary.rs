@@ -1,0 +1,324 @@
+//! The primary's side: one thing at a time, batch after batch, round after round.
+
+use alloc::boxed::Box;
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use overlay_proto::{Duration, Instant, ProcessId};
+
+use crate::execution::ExecutionKey;
+use crate::message::{Message, Refusal, Reply, Sighting};
+use crate::object::{Ballot, Version};
+use crate::register::batch::{Planned, Proposal};
+use crate::register::queue::{Addresses, CallKey, Item, Queue};
+use crate::register::round::Round;
+use crate::register::{Activation, Effects, Env, Note, Replica, Role};
+use crate::session::SessionId;
+
+/// What only a primary knows. A successor needs none of it.
+#[derive(Debug)]
+pub(crate) struct Primary {
+    pub(crate) ballot: Ballot,
+    pub(crate) how: Activation,
+    /// A majority has accepted this ballot: nobody else's older value is newer.
+    pub(crate) confirmed: bool,
+    /// The newest version that is known to be chosen; counts once confirmed.
+    pub(crate) chosen: Version,
+    /// The last outbox call whose version is known to be chosen.
+    pub(crate) outbox_chosen: u64,
+    pub(crate) phase: Phase,
+    pub(crate) queue: Queue,
+    /// The other members and the learners.
+    pub(crate) peers: BTreeMap<ProcessId, Peer>,
+    /// Rounds begun under this ballot.
+    pub(crate) rounds: u64,
+    /// Reads that run beside everything else.
+    pub(crate) snapshots: Vec<Snapshot>,
+    /// Answers of such reads, waiting for a round that begins after them.
+    pub(crate) answers: Vec<Answer>,
+    /// Outbox calls that ended and are not yet recorded as ended.
+    pub(crate) outbox_done: BTreeSet<u64>,
+    pub(crate) proposal: Option<Proposal>,
+    /// When a session was last used, if since this replica became primary.
+    pub(crate) used: BTreeMap<SessionId, Instant>,
+    pub(crate) since: Instant,
+}
+
+/// What a primary is doing for the object.
+#[derive(Debug)]
+pub(crate) enum Phase {
+    /// Nothing.
+    Idle,
+    /// Its batch is being executed.
+    Executing(Box<Running>),
+    /// Its batch, or a check, is on its way to the others.
+    Round(Box<Round>),
+}
+
+/// A batch that is being executed.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) key: ExecutionKey,
+    pub(crate) batch: Vec<Planned>,
+    pub(crate) since: Instant,
+    /// One asynchronous write, which may take long and await other objects.
+    pub(crate) alone: bool,
+}
+
+/// A read that runs on a snapshot.
+#[derive(Debug)]
+pub(crate) struct Snapshot {
+    pub(crate) key: ExecutionKey,
+    pub(crate) item: Item,
+}
+
+/// An answer that waits for a round.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) key: CallKey,
+    pub(crate) hash: u64,
+    pub(crate) to: Addresses,
+    pub(crate) reply: Reply,
+    /// It reveals a version that the round makes; otherwise the call may as well be sent again.
+    pub(crate) write: bool,
+}
+
+impl Answer {
+    pub(crate) fn send(&self, fx: &mut Effects) {
+        for (process, id) in self.to.iter() {
+            fx.reply(process, id, self.reply.clone());
+        }
+    }
+}
+
+/// Another member, or a learner, as the primary sees it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    /// Its index; `None` is a learner.
+    pub(crate) vote: Option<u8>,
+    /// The newest version that it is known to have stored under this ballot.
+    pub(crate) stored: Option<Version>,
+    /// The newest version sent to it under this ballot.
+    pub(crate) sent: Option<Version>,
+    pub(crate) stamp: Option<u64>,
+    pub(crate) heard: Option<Instant>,
+    /// A learner whose answer the only member waits for.
+    pub(crate) awaited: bool,
+    /// Sends without an answer.
+    pub(crate) unanswered: u32,
+    /// When the next one is due.
+    pub(crate) due: Instant,
+}
+
+impl Peer {
+    pub(crate) const fn new(vote: Option<u8>, now: Instant) -> Self {
+        Self {
+            vote,
+            stored: None,
+            sent: None,
+            stamp: None,
+            heard: None,
+            awaited: false,
+            unanswered: 0,
+            due: now,
+        }
+    }
+}
+
+/// What goes with a primary into the next replica set.
+#[derive(Debug)]
+pub(crate) struct Carried {
+    queue: Queue,
+    outbox_done: BTreeSet<u64>,
+    used: BTreeMap<SessionId, Instant>,
+}
+
+impl Replica {
+    /// Becomes primary under the promised ballot and, unless the object is brand-new, ships its
+    /// value so that a majority holds it under this ballot.
+    pub(super) fn become_primary(
+        &mut self,
+        env: &mut Env<'_>,
+        how: Activation,
+        carried: Option<Carried>,
+        fx: &mut Effects,
+    ) {
+        let Some(held) = &self.record.accepted else {
+            return;
+        };
+        let peers = self
+            .record
+            .configuration
+            .processes()
+            .filter(|process| *process != env.me)
+            .filter_map(|process| {
+                let index = self.record.configuration.index_of(&process)?;
+                Some((process, Peer::new(Some(index), env.now)))
+            })
+            .collect();
+        let carried = carried.unwrap_or_else(|| Carried {
+            queue: Queue::default(),
+            outbox_done: BTreeSet::new(),
+            used: BTreeMap::new(),
+        });
+        self.role = Role::Primary(Box::new(Primary {
+            ballot: self.record.promised,
+            how,
+            confirmed: false,
+            chosen: held.version,
+            outbox_chosen: 0,
+            phase: Phase::Idle,
+            queue: carried.queue,
+            peers,
+            rounds: 0,
+            snapshots: Vec::new(),
+            answers: Vec::new(),
+            outbox_done: carried.outbox_done,
+            proposal: None,
+            used: carried.used,
+            since: env.now,
+        }));
+        self.sealed_since = None;
+        fx.notes.push(Note::BecamePrimary(how));
+        if how != Activation::Created {
+            self.confirm(env, fx);
+        }
+        self.drive(env, fx);
+    }
+
+    /// Goes on until something has to be waited for.
+    pub(super) fn drive(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
+        loop {
+            let Role::Primary(primary) = &mut self.role else {
+                return;
+            };
+            let moved = match &primary.phase {
+                Phase::Idle => self.begin(env, fx),
+                Phase::Executing(_) => false,
+                Phase::Round(_) => self.try_end_round(env, fx),
+            };
+            if !moved || self.ended {
+                return;
+            }
+        }
+    }
+
+    /// No longer primary or candidate: whoever waits is told where to go.
+    pub(super) fn step_down(&mut self, sighting: &Sighting, fx: &mut Effects) {
+        self.leave_primary_role(false, sighting, fx);
+    }
+
+    /// Steps down; with `keep`, what can wait through a change of the set is handed over.
+    pub(super) fn leave_primary_role(
+        &mut self,
+        keep: bool,
+        sighting: &Sighting,
+        fx: &mut Effects,
+    ) -> Option<Carried> {
+        let object = self.object;
+        let primary = match core::mem::take(&mut self.role) {
+            Role::Backup(_) => return None,
+            Role::Candidate(candidate) => {
+                for waiting in candidate.waiting {
+                    let refusal = Refusal::Elsewhere(sighting.clone());
+                    fx.reply(waiting.from, waiting.request.id, Reply::Refused(refusal));
+                }
+                fx.notes.push(Note::SteppedDown);
+                return None;
+            }
+            Role::Primary(primary) => *primary,
+        };
+        let mut queue = primary.queue;
+        let turn_away = |item: &Item, fx: &mut Effects| {
+            turn_away(object, item, sighting, fx);
+        };
+        match primary.phase {
+            Phase::Idle => {}
+            Phase::Executing(running) => {
+                for planned in &running.batch {
+                    let mut item = planned.item.clone();
+                    item.started |= running.alone;
+                    turn_away(&item, fx);
+                }
+            }
+            Phase::Round(round) => {
+                for answer in &round.answers {
+                    redirect(object, answer, sighting, fx);
+                }
+            }
+        }
+        for answer in &primary.answers {
+            redirect(object, answer, sighting, fx);
+        }
+        for snapshot in primary.snapshots {
+            if keep && queue.has_room(0) {
+                queue.push(snapshot.item);
+            } else {
+                turn_away(&snapshot.item, fx);
+            }
+        }
+        if keep {
+            return Some(Carried {
+                queue,
+                outbox_done: primary.outbox_done,
+                used: primary.used,
+            });
+        }
+        for item in queue.drain() {
+            turn_away(&item, fx);
+        }
+        fx.notes.push(Note::SteppedDown);
+        None
+    }
+}
+
+/// Tells whoever waits for a call that was not run where to go.
+pub(super) fn turn_away(
+    object: crate::object::ObjectId,
+    item: &Item,
+    sighting: &Sighting,
+    fx: &mut Effects,
+) {
+    for (process, id) in item.to.iter() {
+        if item.started {
+            hint(object, process, sighting, fx);
+        } else {
+            let reply = match sighting {
+                Sighting::Deleted => Refusal::Final(crate::outcome::Cause::Deleted),
+                _ => Refusal::Elsewhere(sighting.clone()),
+            };
+            fx.reply(process, id, Reply::Refused(reply));
+        }
+    }
+}
+
+/// Tells whoever waits for an answer that will not leave where to ask again. A call that was
+/// shipped may yet take effect: it is not refused.
+fn redirect(
+    object: crate::object::ObjectId,
+    answer: &Answer,
+    sighting: &Sighting,
+    fx: &mut Effects,
+) {
+    for (process, id) in answer.to.iter() {
+        if answer.write {
+            hint(object, process, sighting, fx);
+        } else {
+            let refusal = Refusal::Elsewhere(sighting.clone());
+            fx.reply(process, id, Reply::Refused(refusal));
+        }
+    }
+}
+
+fn hint(
+    object: crate::object::ObjectId,
+    process: ProcessId,
+    sighting: &Sighting,
+    fx: &mut Effects,
+) {
+    let sighting = sighting.clone();
+    fx.sends.push((process, Message::Here { object, sighting }));
+}
+
+/// How long a batch or a check may go unanswered before callers are told that there is no quorum.
+pub(crate) const NO_QUORUM_AFTER: Duration = Duration::from_millis(500);

@@ -1,0 +1,209 @@
+//! The object moves: learners, proposals, retirement, recovery.
+
+use alloc::vec;
+
+use overlay_proto::ProcessId;
+
+use crate::message::{RegisterMessage, Sighting, Status};
+use crate::object::{Configuration, Epoch, Replica as Member};
+use crate::register::finish::first_ballot;
+use crate::register::primary::Peer;
+use crate::register::record::{Held, Record, well_formed};
+use crate::register::{
+    Activation, Effects, Env, Note, ProposeError, Replica, Role, Tombstone, batch::Proposal,
+};
+
+impl Replica {
+    /// Ships the value to a process without a vote. Nothing if not the active primary, or if
+    /// it is a member or learner already.
+    pub fn add_learner(&mut self, env: &mut Env<'_>, process: ProcessId, fx: &mut Effects) {
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        if !primary.confirmed || process == env.me || primary.peers.contains_key(&process) {
+            return;
+        }
+        primary.peers.insert(process, Peer::new(None, env.now));
+        self.ship_to(env, process, fx);
+    }
+
+    /// Stops shipping to a learner and tells it so.
+    pub fn drop_learner(&mut self, env: &mut Env<'_>, process: ProcessId, fx: &mut Effects) {
+        let sighting = self.sighting();
+        let epoch = self.record.epoch();
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        if primary
+            .peers
+            .get(&process)
+            .is_none_or(|peer| peer.vote.is_some())
+        {
+            return;
+        }
+        primary.peers.remove(&process);
+        let retire = RegisterMessage::Retire { epoch, sighting };
+        fx.register(process, self.object, retire);
+        self.drive(env, fx);
+    }
+
+    /// Begins to seal the object into `next`, whose member `first_primary` goes on.
+    ///
+    /// # Errors
+    /// See [`ProposeError`]; nothing has happened then.
+    pub fn propose(
+        &mut self,
+        env: &mut Env<'_>,
+        next: Configuration,
+        first_primary: u8,
+        fx: &mut Effects,
+    ) -> Result<(), ProposeError> {
+        let busy = self.is_changing();
+        let Role::Primary(primary) = &mut self.role else {
+            return Err(ProposeError::NotPrimary);
+        };
+        if !primary.confirmed {
+            return Err(ProposeError::NotPrimary);
+        }
+        if busy {
+            return Err(ProposeError::Busy);
+        }
+        let mut expected = self.record.epoch();
+        expected.number = expected.number.saturating_add(1);
+        let named = next.process(first_primary).is_some();
+        if next.epoch != expected || !well_formed(&next) || !named {
+            return Err(ProposeError::Malformed);
+        }
+        let in_sync = |process: &ProcessId| {
+            *process == env.me
+                || primary
+                    .peers
+                    .get(process)
+                    .is_some_and(|peer| peer.stored >= Some(primary.chosen))
+        };
+        if !next.processes().all(|process| in_sync(&process)) {
+            return Err(ProposeError::NotInSync);
+        }
+        primary.proposal = Some(Proposal {
+            next,
+            first_primary,
+        });
+        self.drive(env, fx);
+        Ok(())
+    }
+
+    /// Whether a change of the replica set, or the deletion, is under way here.
+    #[must_use]
+    pub fn is_changing(&self) -> bool {
+        let proposed = match &self.role {
+            Role::Primary(primary) => primary.proposal.is_some(),
+            _ => false,
+        };
+        let ending = !matches!(self.record.status(), None | Some(Status::Live));
+        proposed || ending || self.finish.is_some()
+    }
+
+    /// Makes this copy the object, alone, in the first epoch of a new lineage. Whether it
+    /// could: a copy without a value, or of a deleted object, cannot.
+    pub fn recover(&mut self, env: &mut Env<'_>, epoch: Epoch, fx: &mut Effects) -> bool {
+        let configuration = Configuration {
+            epoch,
+            members: vec![Member {
+                process: env.me,
+                stamp: env.stamp,
+            }],
+        };
+        let deleted = self.record.status() == Some(&Status::Deleted);
+        if self.ended || deleted || epoch.lineage <= self.record.epoch().lineage {
+            return false;
+        }
+        let Some(held) = self.record.accepted.take() else {
+            return false;
+        };
+        let sighting = Sighting::Member {
+            configuration: configuration.clone(),
+            primary: Some(0),
+        };
+        self.step_down(&sighting, fx);
+        let mut value = held.value;
+        value.status = Status::Live;
+        let held = Held {
+            ballot: first_ballot(0),
+            version: held.version,
+            value,
+        };
+        self.record = Record::holding(configuration, Some(0), env.stamp, held);
+        self.finish = None;
+        self.sealed_since = None;
+        fx.notes.push(Note::Installed(epoch));
+        self.become_primary(env, Activation::Reconfigured, None, fx);
+        true
+    }
+
+    /// Another process has left this epoch, or says that a newer one exists: whatever it names
+    /// was sealed and chosen, for nothing of a newer epoch exists before.
+    pub fn on_sighting(&mut self, env: &mut Env<'_>, sighting: &Sighting, fx: &mut Effects) {
+        let epoch = self.record.epoch();
+        let newer = match sighting {
+            Sighting::Unknown => return,
+            Sighting::Deleted => None,
+            Sighting::Member { configuration, .. } if configuration.epoch <= epoch => return,
+            Sighting::Member { configuration, .. } => Some(configuration),
+        };
+        if self.ended {
+            return;
+        }
+        let seal_is_chosen = match (newer, self.record.sealed_into()) {
+            (Some(newer), Some((next, _))) => newer == next,
+            _ => false,
+        };
+        if seal_is_chosen {
+            self.begin_finish(env, fx);
+        } else {
+            let sighting = sighting.clone();
+            self.retire(Tombstone { epoch, sighting }, fx);
+        }
+    }
+
+    /// The epoch is over and a majority of the next set holds the value.
+    pub(super) fn on_retire(&mut self, epoch: Epoch, sighting: Sighting, fx: &mut Effects) {
+        let same = matches!(&sighting, Sighting::Member { configuration, .. }
+            if configuration.epoch == epoch);
+        let unknown = matches!(sighting, Sighting::Unknown);
+        if epoch < self.record.epoch() || unknown {
+            return;
+        }
+        if !same {
+            self.retire(Tombstone { epoch, sighting }, fx);
+        } else if self.record.index.is_none() {
+            self.ended = true;
+            fx.notes.push(Note::Dropped);
+        }
+    }
+
+    /// The deletion is chosen: nobody needs the object any more.
+    pub(super) fn finish_deletion(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        let epoch = self.record.epoch();
+        let sighting = Sighting::Deleted;
+        let learners = self.learners();
+        for process in self.record.configuration.processes().chain(learners) {
+            if process == env.me {
+                continue;
+            }
+            let retire = RegisterMessage::Retire {
+                epoch,
+                sighting: sighting.clone(),
+            };
+            fx.register(process, self.object, retire);
+        }
+        self.retire(Tombstone { epoch, sighting }, fx);
+    }
+
+    /// Ends this replica for good.
+    pub(super) fn retire(&mut self, tombstone: Tombstone, fx: &mut Effects) {
+        self.step_down(&tombstone.sighting, fx);
+        self.finish = None;
+        self.ended = true;
+        fx.notes.push(Note::Retired(tombstone));
+    }
+}

@@ -1,0 +1,441 @@
+//! Rounds: nothing is answered before a majority holds what the answer reveals.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use overlay_proto::{Duration, Instant, ProcessId};
+
+use crate::message::{Change, RegisterMessage, Status};
+use crate::object::{Ballot, Configuration, Epoch, ObjectId, Version};
+use crate::register::primary::{Answer, Peer, Phase, Primary};
+use crate::register::record::Record;
+use crate::register::{Effects, Env, Mutation, Note, Replica, Role};
+
+/// How long a member is given to answer before a round is sent to it again.
+pub(crate) const RESEND: Duration = Duration::from_millis(200);
+
+/// Longest pause between two such sends.
+const RESEND_MAX: Duration = Duration::from_secs(1);
+
+/// How often a member that is behind is sent the value while nothing else happens.
+const LAGGARD_SENDS: u32 = 5;
+
+/// How long an answer waits for the learner of the only member.
+const AWAIT_LEARNER: Duration = Duration::from_millis(500);
+
+/// What a round asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// To store this version.
+    Accept(Version),
+    /// Whether this is still the primary. Only answers to this very round count.
+    Check,
+}
+
+/// A round under way.
+#[derive(Debug)]
+pub(crate) struct Round {
+    number: u64,
+    ask: Ask,
+    pub(crate) started: Instant,
+    /// Members that gave what was asked for.
+    acks: BTreeSet<u8>,
+    /// How to get to the version from the one before.
+    step: Option<Change>,
+    pub(crate) answers: Vec<Answer>,
+    /// The answers reveal no version that this round makes: they need a check besides.
+    then_check: bool,
+}
+
+/// How many members make a majority.
+pub(crate) fn quorum(configuration: &Configuration, mutation: Option<Mutation>) -> usize {
+    let majority = configuration.majority();
+    if mutation == Some(Mutation::QuorumOneLess) {
+        return majority.saturating_sub(1).max(1);
+    }
+    majority
+}
+
+impl Replica {
+    /// Ships the whole value, so that a majority holds it under this primary's ballot.
+    pub(super) fn confirm(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
+        let version = self.record.newest().1;
+        self.start_round(env, Ask::Accept(version), None, Vec::new(), fx);
+    }
+
+    /// Begins a round for `answers` and for those of snapshot reads that have ended.
+    pub(super) fn start_round(
+        &mut self,
+        env: &mut Env<'_>,
+        ask: Ask,
+        step: Option<Change>,
+        mut answers: Vec<Answer>,
+        fx: &mut Effects,
+    ) {
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        answers.append(&mut primary.answers);
+        primary.rounds += 1;
+        // A member may have stored the value that an unconfirmed primary was installed with
+        // before the reads came: only a check behind the confirmation is proof for them.
+        let (ask, then_check) = match ask {
+            Ask::Check if !primary.confirmed => (Ask::Accept(self.record.newest().1), true),
+            Ask::Accept(_) if step.is_none() => (ask, !answers.is_empty()),
+            ask => (ask, false),
+        };
+        let round = Round {
+            number: primary.rounds,
+            ask,
+            started: env.now,
+            acks: self.record.index.into_iter().collect(),
+            step,
+            answers,
+            then_check,
+        };
+        for (process, peer) in &mut primary.peers {
+            peer.unanswered = 0;
+            send(
+                self.object,
+                &self.record,
+                &round,
+                peer,
+                *process,
+                env.now,
+                fx,
+            );
+        }
+        primary.phase = Phase::Round(Box::new(round));
+    }
+
+    /// Ends the round if it has what it needs. Whether it did.
+    pub(super) fn try_end_round(&mut self, env: &mut Env<'_>, fx: &mut Effects) -> bool {
+        let Role::Primary(primary) = &mut self.role else {
+            return false;
+        };
+        let Phase::Round(round) = &primary.phase else {
+            return false;
+        };
+        let needed = quorum(&self.record.configuration, env.mutation);
+        if round.acks.len() < needed || awaits_learner(primary, &self.record, round, env.now) {
+            return false;
+        }
+        let Phase::Round(round) = core::mem::replace(&mut primary.phase, Phase::Idle) else {
+            return false;
+        };
+        let first = !primary.confirmed;
+        if let Ask::Accept(version) = round.ask {
+            primary.confirmed = true;
+            primary.chosen = version;
+            self.note_chosen(first, fx);
+        }
+        if round.then_check {
+            self.start_round(env, Ask::Check, None, round.answers, fx);
+        } else {
+            for answer in &round.answers {
+                answer.send(fx);
+            }
+        }
+        if first && self.finish.is_some() {
+            self.complete_finish(env, fx);
+        }
+        match self.record.status() {
+            Some(Status::Sealed { .. }) => self.begin_finish(env, fx),
+            Some(Status::Deleted) => self.finish_deletion(env, fx),
+            _ => {}
+        }
+        true
+    }
+
+    /// Says what became known with a chosen version.
+    fn note_chosen(&mut self, first: bool, fx: &mut Effects) {
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        if first {
+            fx.notes.push(Note::Active(primary.how));
+        }
+        fx.notes.push(Note::Chosen(primary.chosen));
+        let Some(held) = &self.record.accepted else {
+            return;
+        };
+        let last = held.value.outbox.last;
+        if last > primary.outbox_chosen {
+            primary.outbox_chosen = last;
+            if !held.value.outbox.calls.is_empty() {
+                fx.notes.push(Note::OutboxChanged);
+            }
+        }
+    }
+
+    /// A member or learner has this version on record.
+    pub(super) fn on_stored(
+        &mut self,
+        env: &mut Env<'_>,
+        from: ProcessId,
+        (epoch, ballot, version): (Epoch, Ballot, Version),
+        stamp: u64,
+        fx: &mut Effects,
+    ) {
+        if self
+            .finish
+            .as_ref()
+            .is_some_and(|finish| finish.next.epoch == epoch)
+        {
+            self.finish_stored(env, Some(from), fx);
+        }
+        let head = self.record.newest().1;
+        if epoch != self.record.epoch() {
+            return;
+        }
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        let Some(peer) = primary.peers.get_mut(&from) else {
+            return;
+        };
+        if ballot != primary.ballot || version > head {
+            return;
+        }
+        if peer.vote.is_none() && version == head && peer.stored < Some(version) {
+            fx.notes.push(Note::LearnerSynced(from));
+        }
+        peer.stored = peer.stored.max(Some(version));
+        peer.stamp = Some(stamp);
+        peer.heard = Some(env.now);
+        peer.awaited = peer.vote.is_none();
+        peer.unanswered = 0;
+        if let Phase::Round(round) = &mut primary.phase
+            && let (Ask::Accept(asked), Some(index)) = (round.ask, peer.vote)
+            && version >= asked
+        {
+            round.acks.insert(index);
+        }
+        self.drive(env, fx);
+    }
+
+    /// A member confirms that nothing higher is promised there.
+    pub(super) fn on_checked(
+        &mut self,
+        env: &mut Env<'_>,
+        from: ProcessId,
+        (epoch, ballot, number): (Epoch, Ballot, u64),
+        fx: &mut Effects,
+    ) {
+        if epoch != self.record.epoch() {
+            return;
+        }
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        let Some(peer) = primary.peers.get_mut(&from) else {
+            return;
+        };
+        peer.heard = Some(env.now);
+        if let Phase::Round(round) = &mut primary.phase
+            && let Some(index) = peer.vote
+            && round.ask == Ask::Check
+            && round.number == number
+            && ballot == primary.ballot
+        {
+            round.acks.insert(index);
+        }
+        self.drive(env, fx);
+    }
+
+    /// A member has another version than a step or a check starts from.
+    pub(super) fn on_need_full(
+        &mut self,
+        env: &mut Env<'_>,
+        from: ProcessId,
+        epoch: Epoch,
+        ballot: Ballot,
+        fx: &mut Effects,
+    ) {
+        if epoch != self.record.epoch() {
+            return;
+        }
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        let Some(peer) = primary.peers.get_mut(&from) else {
+            return;
+        };
+        if ballot != primary.ballot {
+            return;
+        }
+        peer.heard = Some(env.now);
+        peer.sent = None;
+        ship(self.object, &self.record, None, peer, from, env.now, fx);
+        if let Phase::Round(round) = &primary.phase
+            && round.ask == Ask::Check
+        {
+            send(self.object, &self.record, round, peer, from, env.now, fx);
+        }
+    }
+
+    /// Ships the whole value to one peer.
+    pub(super) fn ship_to(&mut self, env: &Env<'_>, process: ProcessId, fx: &mut Effects) {
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        if let Some(peer) = primary.peers.get_mut(&process) {
+            ship(self.object, &self.record, None, peer, process, env.now, fx);
+        }
+    }
+
+    /// Sends again what was not answered.
+    pub(super) fn resend(&mut self, env: &Env<'_>, fx: &mut Effects) {
+        let head = self.record.newest().1;
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        for (process, peer) in &mut primary.peers {
+            if peer.due > env.now {
+                continue;
+            }
+            let behind = peer.stored < Some(head);
+            match &primary.phase {
+                Phase::Round(round) if wants(round, peer) || behind => {
+                    peer.sent = peer.stored;
+                    peer.unanswered += 1;
+                    if behind || round.ask != Ask::Check {
+                        let step = round.step.as_ref();
+                        ship(self.object, &self.record, step, peer, *process, env.now, fx);
+                    }
+                    if round.ask == Ask::Check {
+                        send(
+                            self.object,
+                            &self.record,
+                            round,
+                            peer,
+                            *process,
+                            env.now,
+                            fx,
+                        );
+                    }
+                }
+                Phase::Round(_) => {}
+                _ if behind && primary.confirmed && peer.unanswered < LAGGARD_SENDS => {
+                    peer.sent = peer.stored;
+                    peer.unanswered += 1;
+                    ship(self.object, &self.record, None, peer, *process, env.now, fx);
+                }
+                _ => {}
+            }
+            peer.due = env.now + (RESEND * (1 + peer.unanswered)).min(RESEND_MAX);
+        }
+    }
+
+    /// Whether a member or learner is behind and worth another send.
+    pub(super) fn has_laggards(&self) -> bool {
+        let Role::Primary(primary) = &self.role else {
+            return false;
+        };
+        let head = self.record.newest().1;
+        primary.confirmed
+            && primary
+                .peers
+                .values()
+                .any(|peer| peer.stored < Some(head) && peer.unanswered < LAGGARD_SENDS)
+    }
+}
+
+/// Whether a learner's answer is still to be waited for: with one member it is the only copy
+/// that would survive.
+fn awaits_learner(primary: &Primary, record: &Record, round: &Round, now: Instant) -> bool {
+    let Ask::Accept(version) = round.ask else {
+        return false;
+    };
+    record.configuration.members.len() == 1
+        && now.since(round.started) < AWAIT_LEARNER
+        && primary
+            .peers
+            .values()
+            .any(|peer| peer.awaited && peer.stored < Some(version))
+}
+
+impl Replica {
+    /// Learners that let a round wait for too long are not waited for until they answer again.
+    pub(super) fn give_up_learners(&mut self, now: Instant) {
+        let Role::Primary(primary) = &mut self.role else {
+            return;
+        };
+        let Phase::Round(round) = &primary.phase else {
+            return;
+        };
+        if let Ask::Accept(version) = round.ask
+            && now.since(round.started) >= AWAIT_LEARNER
+        {
+            for peer in primary.peers.values_mut() {
+                peer.awaited &= peer.stored >= Some(version);
+            }
+        }
+    }
+}
+
+/// Whether this peer's answer is missing in the round.
+fn wants(round: &Round, peer: &Peer) -> bool {
+    match (round.ask, peer.vote) {
+        (_, Some(index)) => !round.acks.contains(&index),
+        (Ask::Accept(version), None) => peer.stored < Some(version),
+        (Ask::Check, None) => false,
+    }
+}
+
+/// Sends one peer what a round asks of it.
+fn send(
+    object: ObjectId,
+    record: &Record,
+    round: &Round,
+    peer: &mut Peer,
+    process: ProcessId,
+    now: Instant,
+    fx: &mut Effects,
+) {
+    match round.ask {
+        Ask::Accept(_) => ship(object, record, round.step.as_ref(), peer, process, now, fx),
+        Ask::Check if peer.vote.is_some() => {
+            let check = RegisterMessage::Check {
+                epoch: record.epoch(),
+                ballot: record.promised,
+                round: round.number,
+            };
+            peer.due = now + RESEND;
+            fx.register(process, object, check);
+        }
+        Ask::Check => {}
+    }
+}
+
+/// Sends one peer the value on record: as a step if that is known to fit, else whole.
+fn ship(
+    object: ObjectId,
+    record: &Record,
+    step: Option<&Change>,
+    peer: &mut Peer,
+    process: ProcessId,
+    now: Instant,
+    fx: &mut Effects,
+) {
+    let Some(held) = &record.accepted else {
+        return;
+    };
+    let change = match step {
+        Some(step @ Change::Step { base, .. }) if peer.sent == Some(*base) => step.clone(),
+        _ => Change::Full {
+            configuration: record.configuration.clone(),
+            value: held.value.clone(),
+        },
+    };
+    let accept = RegisterMessage::Accept {
+        epoch: record.epoch(),
+        ballot: record.promised,
+        version: held.version,
+        change,
+    };
+    peer.sent = Some(held.version);
+    peer.due = now + RESEND;
+    fx.register(process, object, accept);
+}
