@@ -290,14 +290,14 @@ impl Place {
         self.strangers.contains(process)
     }
 
-    /// Whether a call has ended here at or after this time.
+    /// Whether a call has ended here after this time.
     pub(super) fn done_since(&self, then: Instant) -> bool {
-        self.done_at.is_some_and(|at| at >= then)
+        self.done_at.is_some_and(|at| at > then)
     }
 
-    /// Whether a replica said anything at or after this time.
+    /// Whether a replica said anything after this time.
     pub(super) fn heard_since(&self, then: Instant) -> bool {
-        self.heard_at.is_some_and(|at| at >= then)
+        self.heard_at.is_some_and(|at| at > then)
     }
 
     /// Whether the replicas were asked at or after this time.

@@ -64,7 +64,9 @@ impl Client {
             }
             match lane.readiness(id, call) {
                 Readiness::Send(position) => {
-                    lane.pass(id);
+                    if !lane.is_on_old_session(id) {
+                        lane.pass(id);
+                    }
                     return Some((id, position));
                 }
                 Readiness::Wait => return None,

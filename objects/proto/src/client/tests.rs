@@ -1,1 +1,727 @@
-//! Tests
+//! Stories of one client and one object.
+
+mod random;
+mod world;
+
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use overlay_proto::member::{HostedKind, MemberRecord, MemberState};
+use overlay_proto::view::{Member, MembershipView};
+use overlay_proto::{Duration, LinkDown};
+
+use self::world::{HANDLE, OBJECT, World, configuration, done, process, reference, returned};
+use super::ClientConfig;
+use crate::caller::{HandleId, Invocation, Parent};
+use crate::directory::DirectoryRecord;
+use crate::execution::{CallChain, Deferred, RootId};
+use crate::machine::Ticket;
+use crate::message::{Ask, Message, Position, Refusal, Reply, Sighting};
+use crate::object::{Lineage, MethodId, ObjectId, Version};
+use crate::outcome::{Cause, Failure, Outcome};
+use crate::session::{SessionId, SessionOp};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn session(version: u64) -> SessionId {
+    SessionId {
+        lineage: Lineage::default(),
+        version: Version(version),
+    }
+}
+
+fn member(number: u8) -> Member {
+    let record = MemberRecord {
+        process: process(number),
+        sequence: 1,
+        addresses: vec![],
+        kinds: vec![HostedKind {
+            name: String::from("Log"),
+            version: 1,
+            methods: vec![],
+        }],
+        capacity: 1,
+        load: 0,
+        labels: vec![],
+        leaving: false,
+        stamp: 1,
+    };
+    Member {
+        record: Arc::new(record),
+        state: MemberState::Alive,
+    }
+}
+
+#[test]
+fn the_first_write_opens_a_session_and_calls_are_numbered_from_one() {
+    let mut world = World::new();
+    let tickets: Vec<Ticket> = (1..=3).map(|argument| world.write(argument)).collect();
+    assert!(world.calls().is_empty(), "no write without a session");
+    world.settle();
+    for (ticket, argument) in tickets.iter().zip(1..) {
+        assert_eq!(world.outcome(*ticket), returned(argument));
+    }
+    assert_eq!(world.object.log, [1, 2, 3]);
+    assert_eq!(world.object.requests, 4, "one opening, three calls");
+    assert!(!world.client.needs_tick(), "nothing waits any more");
+    world.client.release(HANDLE, &mut world.fx);
+    world.collect();
+    world.settle();
+    assert!(
+        world.object.sessions.open.is_empty(),
+        "the released handle's session is closed"
+    );
+}
+
+#[test]
+fn the_creators_handle_needs_no_opening() {
+    let mut world = World::new();
+    let id = session(0);
+    world.object.sessions.apply(&SessionOp::Open {
+        id,
+        owner: world.me,
+    });
+    world.client.adopt_session(HANDLE, id, &world.reference());
+    let ticket = world.write(5);
+    assert_eq!(
+        world.calls()[0].position,
+        Position::Numbered {
+            session: id,
+            number: 1,
+            predecessor: 0,
+            floor: 1
+        }
+    );
+    world.settle();
+    assert_eq!(world.outcome(ticket), returned(5));
+}
+
+#[test]
+fn reads_come_after_the_writes_of_their_handle() {
+    let mut world = World::new();
+    let alone = world.read();
+    assert_eq!(
+        world.calls()[0].position,
+        Position::Unordered,
+        "no session for a read"
+    );
+    world.settle();
+    assert_eq!(world.outcome(alone), returned(0));
+    world.write(1);
+    let behind = world.read();
+    world.settle();
+    assert_eq!(
+        world.outcome(behind),
+        returned(1),
+        "the read saw the write before it"
+    );
+}
+
+#[test]
+fn a_lost_reply_does_not_make_a_call_run_twice() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    let ticket = world.write(2);
+    let (from, to, message) = world.wire.pop_front().unwrap();
+    world.deliver(from, to, message);
+    assert_eq!(world.object.log, [1, 2], "it ran");
+    world.cut(process(1));
+    world.run(SECOND);
+    assert_eq!(world.outcome(ticket), returned(2), "the stored outcome");
+    assert_eq!(world.object.log, [1, 2], "and not again");
+}
+
+#[test]
+fn calls_keep_their_order_over_a_takeover() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    let tickets: Vec<Ticket> = (2..=4).map(|argument| world.write(argument)).collect();
+    let (from, to, message) = world.wire.pop_front().unwrap();
+    world.deliver(from, to, message);
+    world.gone.insert(process(1));
+    world.cut(process(1));
+    world.run(Duration::from_millis(200));
+    assert!(!world.ended.contains_key(&tickets[2]));
+    world.object.primary = 3;
+    world.run(SECOND);
+    for (ticket, argument) in tickets.iter().zip(2..) {
+        assert_eq!(world.outcome(*ticket), returned(argument));
+    }
+    assert_eq!(world.object.log, [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_frozen_primary_is_complained_of_and_left() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    world.frozen.insert(process(1));
+    let ticket = world.write(2);
+    world.run(Duration::from_millis(250));
+    assert!(world.wire.is_empty());
+    for _ in 0..3 {
+        world.tick();
+    }
+    let suspects: Vec<_> = world
+        .wire
+        .iter()
+        .filter_map(|(_, _, message)| match message {
+            Message::Where { suspect, .. } => Some(*suspect),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(
+        suspects,
+        [Some(process(1)); 3],
+        "all members hear the complaint"
+    );
+    world.object.primary = 2;
+    world.run(SECOND);
+    assert_eq!(world.outcome(ticket), returned(2));
+}
+
+#[test]
+fn a_redirect_is_followed_at_once_and_remembered() {
+    let mut world = World::new();
+    world.object.primary = 2;
+    let ticket = world.write(1);
+    world.settle();
+    assert_eq!(world.outcome(ticket), returned(1));
+    let before = world.object.requests;
+    world.write(2);
+    world.read();
+    world.settle();
+    assert_eq!(world.object.requests, before + 2, "no further detour");
+}
+
+#[test]
+fn redirects_in_a_circle_are_slowed_down() {
+    let mut world = World::new();
+    world.write(1);
+    for turn in 0..100u8 {
+        let away = |primary| {
+            Reply::Refused(Refusal::Elsewhere(Sighting::Member {
+                configuration: configuration(1, &[1, 2, 3]),
+                primary: Some(primary),
+            }))
+        };
+        while !world.requests().is_empty() {
+            let to = world.requests()[0].0;
+            world.answer_oldest(away(u8::from(to == process(1))));
+        }
+        world.wire.clear();
+        world.tick();
+        assert!(world.requests().len() <= 1, "turn {turn}");
+    }
+    assert!(world.object.requests < 20);
+}
+
+#[test]
+fn a_gap_makes_the_client_send_everything_again_in_order() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    let tickets: Vec<Ticket> = (2..=4).map(|argument| world.write(argument)).collect();
+    world.wire.pop_front();
+    world.settle();
+    for (ticket, argument) in tickets.iter().zip(2..) {
+        assert_eq!(world.outcome(*ticket), returned(argument));
+    }
+    assert_eq!(world.object.log, [1, 2, 3, 4]);
+}
+
+#[test]
+fn a_refused_call_leaves_no_gap() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    let refused = world.write(2);
+    let next = world.write(3);
+    let cause = Cause::Overloaded(String::from("queue"));
+    world.answer_oldest(Reply::Refused(Refusal::Final(cause.clone())));
+    assert_eq!(world.outcome(refused), Outcome::NotExecuted(cause));
+    world.run(SECOND);
+    assert_eq!(world.outcome(next), returned(3));
+    assert_eq!(world.object.log, [1, 3]);
+}
+
+#[test]
+fn a_refusal_after_a_lost_attempt_says_nothing_about_that_attempt() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    let ticket = world.write(2);
+    world.cut(process(1));
+    world
+        .wire
+        .retain(|(_, _, m)| !matches!(m, Message::Request(_)));
+    world.settle();
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.outcome(ticket), returned(2));
+
+    let unlucky = world.write(3);
+    world.wire.clear();
+    world.cut(process(1));
+    let (from, to, message) = world.wire.pop_front().unwrap();
+    world.deliver(from, to, message);
+    let heard = world.wire.pop_back().unwrap();
+    world.wire.clear();
+    world.deliver(heard.0, heard.1, heard.2);
+    let cause = Cause::Arguments(String::from("too few"));
+    world.answer_oldest(Reply::Refused(Refusal::Final(cause.clone())));
+    assert_eq!(world.outcome(unlucky), Outcome::Indeterminate(cause));
+}
+
+#[test]
+fn a_closed_number_is_known_not_to_have_run() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    let ticket = world.write(2);
+    world.wire.clear();
+    world.cut(process(1));
+    world.object.sessions.open[0].next = 3;
+    world.run(SECOND);
+    assert_eq!(
+        world.outcome(ticket),
+        Outcome::NotExecuted(Cause::OutOfOrder)
+    );
+}
+
+#[test]
+fn an_expired_session_is_replaced_if_nothing_can_have_run() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    world.object.sessions.open.clear();
+    let tickets: Vec<Ticket> = (2..=4).map(|argument| world.write(argument)).collect();
+    world.run(SECOND);
+    for (ticket, argument) in tickets.iter().zip(2..) {
+        assert_eq!(world.outcome(*ticket), returned(argument));
+    }
+    assert_eq!(world.object.log, [1, 2, 3, 4]);
+    assert_eq!(world.object.sessions.open.len(), 1);
+}
+
+#[test]
+fn an_expired_session_with_a_lost_attempt_is_indeterminate() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    let ticket = world.write(2);
+    world.wire.clear();
+    world.cut(process(1));
+    world.object.sessions.open.clear();
+    let next = world.write(3);
+    world.run(SECOND);
+    assert_eq!(
+        world.outcome(ticket),
+        Outcome::Indeterminate(Cause::SessionExpired)
+    );
+    assert_eq!(world.outcome(next), returned(3));
+    assert_eq!(world.object.log, [1, 3], "the lost one never ran");
+}
+
+#[test]
+fn deadlines_say_what_is_known() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    for number in 1..=3 {
+        world.frozen.insert(process(number));
+    }
+    let silent = world.write(2);
+    world.run(6 * SECOND);
+    assert_eq!(
+        world.outcome(silent),
+        Outcome::Indeterminate(Cause::Unreachable)
+    );
+
+    world.frozen.clear();
+    let mut world = World::new();
+    world.gone.extend([process(1), process(2), process(3)]);
+    let never = world.write(1);
+    world.run(6 * SECOND);
+    assert_eq!(
+        world.outcome(never),
+        Outcome::NotExecuted(Cause::Unreachable)
+    );
+
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    world.gone.extend([process(1), process(2)]);
+    let alone = world.write(2);
+    world.run(6 * SECOND);
+    assert_eq!(
+        world.outcome(alone),
+        Outcome::Indeterminate(Cause::NoQuorum)
+    );
+    let later = world.write(3);
+    world.run(6 * SECOND);
+    assert_eq!(world.outcome(later), Outcome::NotExecuted(Cause::NoQuorum));
+}
+
+#[test]
+fn a_short_deadline_of_a_primary_that_is_not_doubted_is_a_deadline() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    world.frozen.insert(process(1));
+    let timeout = Duration::from_millis(100);
+    let ticket = world.invoke(Invocation {
+        timeout,
+        ..world.invocation(true, 2)
+    });
+    world.run(Duration::from_millis(150));
+    assert_eq!(
+        world.outcome(ticket),
+        Outcome::Indeterminate(Cause::Deadline)
+    );
+}
+
+#[test]
+fn a_withdrawn_call_leaves_no_gap_and_no_answer() {
+    let mut world = World::new();
+    let first = world.write(1);
+    let second = world.write(2);
+    let third = world.write(3);
+    world.client.cancel(world.now, second, &mut world.fx);
+    world.collect();
+    world.settle();
+    assert_eq!(world.outcome(first), returned(1));
+    assert_eq!(world.outcome(third), returned(3));
+    assert!(!world.ended.contains_key(&second));
+    assert_eq!(world.object.log, [1, 3]);
+
+    let started = world.write(4);
+    let next = world.write(5);
+    world.client.cancel(world.now, started, &mut world.fx);
+    world.collect();
+    assert!(matches!(
+        world.wire.back(),
+        Some((_, _, Message::Cancel { .. }))
+    ));
+    world.wire.pop_front();
+    world.run(SECOND);
+    assert_eq!(world.outcome(next), returned(5), "although 4 never arrived");
+    assert_eq!(world.object.log, [1, 3, 5]);
+}
+
+#[test]
+fn a_one_way_call_goes_on_when_its_future_is_dropped() {
+    let mut world = World::new();
+    let ticket = world.invoke(Invocation {
+        one_way: true,
+        ..world.invocation(true, 1)
+    });
+    world.client.cancel(world.now, ticket, &mut world.fx);
+    world.settle();
+    assert_eq!(world.outcome(ticket), returned(1));
+}
+
+#[test]
+fn a_deleted_object_ends_its_calls() {
+    let mut world = World::new();
+    let ticket = world.read();
+    let away = Refusal::Elsewhere(Sighting::Deleted);
+    world.answer_oldest(Reply::Refused(away));
+    assert_eq!(world.outcome(ticket), Outcome::NotExecuted(Cause::Deleted));
+    let later = world.write(1);
+    assert_eq!(world.outcome(later), Outcome::NotExecuted(Cause::Deleted));
+    assert!(world.wire.is_empty(), "a deleted object is not asked again");
+}
+
+#[test]
+fn the_directory_finds_an_object_whose_members_all_changed() {
+    let mut world = World::new();
+    let target = world.reference();
+    world.object.configuration = configuration(5, &[4, 5, 6]);
+    world.object.primary = 5;
+    world.gone.extend([process(1), process(2), process(3)]);
+    let ticket = world.invoke(Invocation {
+        target,
+        ..world.invocation(true, 1)
+    });
+    world.run(SECOND);
+    assert_eq!(world.fx.lookups.first(), Some(&OBJECT));
+    let stale = configuration(9, &[7, 8, 9]);
+    let records: Vec<Bytes> = [stale, world.object.configuration.clone()]
+        .into_iter()
+        .map(|configuration| DirectoryRecord {
+            object: OBJECT,
+            kind: String::from("Log"),
+            configuration,
+        })
+        .map(|record| record.encode().unwrap())
+        .collect();
+    world
+        .client
+        .on_directory(world.now, OBJECT, &records, &mut world.fx);
+    world
+        .client
+        .on_directory(world.now, OBJECT, &[Bytes::from("?")], &mut world.fx);
+    world.collect();
+    world.run(SECOND);
+    assert_eq!(
+        world.outcome(ticket),
+        returned(1),
+        "a huge epoch without a member is no obstacle"
+    );
+    assert_eq!(world.client.place_of(OBJECT).unwrap().epoch.number, 5);
+}
+
+#[test]
+fn in_a_small_cluster_everybody_is_asked_in_the_end() {
+    let mut world = World::new();
+    world
+        .client
+        .on_view(MembershipView::new(1, (1..=6).map(member).collect()));
+    let target = reference(None);
+    let ticket = world.invoke(Invocation {
+        target,
+        ..world.invocation(true, 1)
+    });
+    assert_eq!(world.fx.lookups, [OBJECT]);
+    assert!(world.wire.is_empty());
+    world
+        .client
+        .on_directory_exhausted(world.now, OBJECT, &mut world.fx);
+    world.collect();
+    assert_eq!(world.wire.len(), 6);
+    world.settle();
+    assert_eq!(world.outcome(ticket), returned(1));
+}
+
+#[test]
+fn an_object_that_nobody_knows_is_not_found_early() {
+    let mut world = World::new();
+    world
+        .client
+        .on_view(MembershipView::new(1, (4..=6).map(member).collect()));
+    let target = reference(None);
+    let timeout = 30 * SECOND;
+    let ticket = world.invoke(Invocation {
+        target,
+        timeout,
+        ..world.invocation(false, 0)
+    });
+    world
+        .client
+        .on_directory_exhausted(world.now, OBJECT, &mut world.fx);
+    world.run(3 * SECOND);
+    assert_eq!(world.outcome(ticket), Outcome::NotExecuted(Cause::NotFound));
+}
+
+fn nested(world: &World, ordinal: u32, holds: &[u128]) -> Invocation {
+    let chain = CallChain {
+        root: RootId { began: 3, call: 9 },
+        call: 77,
+        holds: holds.iter().map(|id| ObjectId(*id)).collect(),
+    };
+    Invocation {
+        parent: Some(Parent { chain, ordinal }),
+        handle: HandleId(2),
+        ..world.invocation(true, 1)
+    }
+}
+
+#[test]
+fn nested_calls_carry_an_id_that_names_exactly_them() {
+    let mut world = World::new();
+    let first = world.invoke(nested(&world, 0, &[1, 2]));
+    let waiting = world.invoke(nested(&world, 1, &[1, 2]));
+    let calls = world.calls();
+    assert_eq!(calls.len(), 1, "in the order made, without a session");
+    let Position::Nested { source, id } = calls[0].position else {
+        panic!("{:?}", calls[0].position)
+    };
+    assert_eq!((source, calls[0].chain.call), (ObjectId(2), id));
+    assert_eq!(calls[0].chain.root, RootId { began: 3, call: 9 });
+    let open = world.client.open_nested_of(ObjectId(2));
+    assert_eq!(open.len(), 2);
+    assert_eq!(
+        (open[0].target, open[0].primary, open[0].call),
+        (OBJECT, Some(process(1)), id)
+    );
+    world.settle();
+    assert!(world.client.open_nested_of(ObjectId(2)).is_empty());
+    assert_eq!(
+        (world.outcome(first), world.outcome(waiting)),
+        (returned(1), returned(1))
+    );
+
+    world.invoke(nested(&world, 0, &[1, 2]));
+    let again = world.calls()[0].position;
+    assert_eq!(
+        again,
+        Position::Nested { source, id },
+        "a re-run of the parent repeats the id"
+    );
+    world.settle();
+    assert_eq!(world.object.log, [1, 1]);
+    let other = Invocation {
+        arguments: Bytes::from(vec![2]),
+        ..nested(&world, 0, &[1, 2])
+    };
+    world.invoke(other);
+    assert_ne!(
+        world.calls()[0].position,
+        again,
+        "another branch makes another call"
+    );
+}
+
+#[test]
+fn a_chain_that_comes_back_is_a_deadlock() {
+    let mut world = World::new();
+    let ticket = world.invoke(nested(&world, 0, &[1, OBJECT.0, 2]));
+    assert_eq!(world.outcome(ticket), Outcome::Failed(Failure::Deadlock));
+}
+
+#[test]
+fn an_outbox_call_is_delivered_once_and_its_end_reported() {
+    let mut world = World::new();
+    let call = Deferred {
+        target: world.reference(),
+        method: MethodId::of("push"),
+        name: String::from("push"),
+        arguments: Bytes::from(vec![8]),
+    };
+    for _ in 0..2 {
+        world
+            .client
+            .deliver_outbox(world.now, ObjectId(3), 4, &call, &mut world.fx);
+    }
+    world.collect();
+    assert_eq!(world.calls().len(), 1);
+    world.settle();
+    assert_eq!(world.fx.outbox_done, [(ObjectId(3), 4, returned(8))]);
+    world
+        .client
+        .deliver_outbox(world.now, ObjectId(3), 4, &call, &mut world.fx);
+    world.collect();
+    world.settle();
+    assert_eq!(
+        world.object.log,
+        [8],
+        "another primary's delivery finds that it ran"
+    );
+}
+
+#[test]
+fn deletions_and_inspections_end() {
+    let mut world = World::new();
+    let target = world.reference();
+    world
+        .client
+        .delete(world.now, Ticket(50), &target, SECOND, &mut world.fx);
+    world
+        .client
+        .inspect(world.now, Ticket(51), &target, SECOND, &mut world.fx);
+    world.collect();
+    let asks: Vec<Ask> = world
+        .requests()
+        .into_iter()
+        .map(|(_, request)| request.ask)
+        .collect();
+    assert_eq!(
+        asks,
+        [
+            Ask::Delete {
+                position: Position::Unordered
+            },
+            Ask::Inspect
+        ]
+    );
+    world.settle();
+    assert_eq!(world.outcome(Ticket(50)), Outcome::Returned(Bytes::new()));
+    assert!(matches!(
+        world.fx.inspected[..],
+        [(Ticket(51), Err(Cause::UnknownKind(_)))]
+    ));
+}
+
+#[test]
+fn more_calls_than_the_caps_are_refused() {
+    let config = ClientConfig {
+        calls_per_handle: 2,
+        calls: 3,
+        ..ClientConfig::default()
+    };
+    let mut world = World::with(config);
+    world.read();
+    world.read();
+    let third = world.read();
+    assert!(matches!(
+        world.outcome(third),
+        Outcome::NotExecuted(Cause::Overloaded(_))
+    ));
+    world.settle();
+    let fourth = world.read();
+    world.settle();
+    assert_eq!(world.outcome(fourth), returned(0));
+    let arguments = Bytes::from(vec![0; super::ARGUMENT_BYTES_MAX + 1]);
+    let fifth = world.invoke(Invocation {
+        arguments,
+        ..world.invocation(true, 1)
+    });
+    assert!(matches!(
+        world.outcome(fifth),
+        Outcome::NotExecuted(Cause::TooLarge { .. })
+    ));
+}
+
+#[test]
+fn a_surplus_session_is_closed() {
+    let mut world = World::new();
+    world.write(1);
+    let (_, _, message) = world.wire.pop_front().unwrap();
+    let Some(late) = world.object.answer(process(1), message) else {
+        panic!("no session")
+    };
+    world
+        .client
+        .on_link_down(world.now, process(1), LinkDown::Closed, &mut world.fx);
+    world.collect();
+    world.settle();
+    assert_eq!(world.object.sessions.open.len(), 2);
+    world.deliver(process(1), world.me, late);
+    world.settle();
+    assert_eq!(world.object.sessions.open.len(), 1);
+}
+
+#[test]
+fn answers_of_strangers_are_ignored() {
+    let mut world = World::new();
+    let ticket = world.read();
+    let id = world.requests()[0].1.id;
+    let forged = done(returned(9), 1);
+    for from in [process(2), process(50)] {
+        world
+            .client
+            .on_reply(world.now, from, id, forged.clone(), &mut world.fx);
+        world
+            .client
+            .on_reply(world.now, from, id ^ 1, forged.clone(), &mut world.fx);
+    }
+    world
+        .client
+        .on_reply(world.now, process(1), u64::MAX, forged, &mut world.fx);
+    world.collect();
+    world.settle();
+    assert_eq!(world.outcome(ticket), returned(0));
+}
+
+#[test]
+fn the_hosts_budget_ends_before_the_callers() {
+    let mut world = World::new();
+    world.read();
+    let budget = world.requests()[0].1.budget;
+    assert_eq!(budget, Duration::from_millis(4900));
+}
