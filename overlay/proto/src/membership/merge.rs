@@ -135,11 +135,12 @@ impl Membership {
         let process = record.process;
         let about_me = process == self.me && state == MemberState::Alive;
         let news = News::new(process, record.sequence, state);
+        // A goodbye is final for its process, whatever was still on its way when it was said.
         if about_me
-            || self
-                .table
-                .get(&process.peer)
-                .is_some_and(|entry| entry.news() >= news)
+            || self.table.get(&process.peer).is_some_and(|entry| {
+                let left = entry.record.process == process && entry.state == MemberState::Left;
+                left || entry.news() >= news
+            })
         {
             if source == Source::Gossip {
                 self.mark_gossiped(signed);
