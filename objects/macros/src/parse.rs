@@ -45,10 +45,7 @@ pub(crate) fn kind(options: &Options, block: &mut ItemImpl) -> syn::Result<Kind>
         .last()
         .map(|last| last.ident.clone())
         .ok_or_else(|| {
-            Error::new(
-                block.self_ty.span(),
-                "a shared object is a type with a name",
-            )
+            Error::new_spanned(&block.self_ty, "a shared object is a type with a name")
         })?;
     let mut problems = Problems::default();
     let mut methods = Vec::new();
@@ -102,16 +99,16 @@ fn take_local_methods(block: &mut ItemImpl) -> Vec<bool> {
 fn target(block: &ItemImpl) -> syn::Result<syn::Path> {
     if let Some((_, path, _)) = &block.trait_ {
         let text = "`#[shared]` goes on the type's own `impl` block, not on that of a trait";
-        return Err(Error::new(path.span(), text));
+        return Err(Error::new_spanned(path, text));
     }
     if !block.generics.params.is_empty() {
         let text = "a shared object cannot be generic: its kind has one name and one encoding \
                     on every peer; share a concrete type that contains the generic one";
-        return Err(Error::new(block.generics.span(), text));
+        return Err(Error::new_spanned(&block.generics, text));
     }
     let Type::Path(path) = &*block.self_ty else {
-        return Err(Error::new(
-            block.self_ty.span(),
+        return Err(Error::new_spanned(
+            &block.self_ty,
             "a shared object is a struct or an enum",
         ));
     };
@@ -124,10 +121,10 @@ fn target(block: &ItemImpl) -> syn::Result<syn::Path> {
         {
             let text = "a shared object cannot be generic: share a struct of your own that \
                         contains this type";
-            Err(Error::new(arguments.span(), text))
+            Err(Error::new_spanned(&arguments, text))
         }
-        Some(PathArguments::AngleBracketed(arguments)) => Err(Error::new(
-            arguments.span(),
+        Some(PathArguments::AngleBracketed(arguments)) => Err(Error::new_spanned(
+            arguments,
             "a shared object borrows nothing",
         )),
         _ => Ok(path.path.clone()),
@@ -186,7 +183,7 @@ fn receiver(signature: &Signature) -> syn::Result<&Receiver> {
     }
     let text = "a remote method takes `&self` (it reads) or `&mut self` (it writes): a shared \
                 object stays where it is";
-    Err(Error::new(receiver.span(), text))
+    Err(Error::new_spanned(receiver, text))
 }
 
 /// No generics, nothing unsafe.
@@ -202,7 +199,7 @@ fn plain(signature: &Signature) -> syn::Result<()> {
     }
     let text = "a remote method cannot be generic: the peer that runs it cannot know the caller's \
                 types";
-    Err(Error::new(signature.generics.span(), text))
+    Err(Error::new_spanned(&signature.generics, text))
 }
 
 fn typed(input: &FnArg) -> Option<&PatType> {
@@ -219,16 +216,16 @@ fn is_context(input: &PatType) -> bool {
 fn argument(input: &PatType, target: &syn::Path) -> syn::Result<Argument> {
     let Pat::Ident(pattern) = &*input.pat else {
         let text = "an argument of a remote method has a name: callers pass it by name";
-        return Err(Error::new(input.pat.span(), text));
+        return Err(Error::new_spanned(&input.pat, text));
     };
     if referent(&input.ty).is_some_and(|(target, _)| is_named(target, "Context")) {
         let text = "the context is `&Context` and comes right after `self`";
-        return Err(Error::new(input.ty.span(), text));
+        return Err(Error::new_spanned(&input.ty, text));
     }
     if has_lifetime(&input.ty) {
         let text = "an argument of a remote method lives as long as the call: leave the lifetime \
                     out";
-        return Err(Error::new(input.ty.span(), text));
+        return Err(Error::new_spanned(&input.ty, text));
     }
     let mut declared = (*input.ty).clone();
     ReplaceSelf(target).visit_type_mut(&mut declared);
@@ -240,7 +237,7 @@ fn argument(input: &PatType, target: &syn::Path) -> syn::Result<Argument> {
             }
             Unsuitable::Unnamed => "the type of a remote method's argument has a name",
         };
-        Error::new(input.ty.span(), text)
+        Error::new_spanned(&input.ty, text)
     })?;
     let ident = pattern.ident.clone();
     Ok(Argument {
@@ -265,7 +262,7 @@ fn returned(output: &ReturnType, target: &syn::Path) -> syn::Result<Returned> {
             Unsuitable::Mutable => "the result of a remote method is a copy: return the value",
             Unsuitable::Unnamed => "the type of a remote method's result has a name",
         };
-        Error::new(declared.span(), text)
+        Error::new_spanned(&declared, text)
     })?;
     Ok(Returned::Value(passing))
 }
@@ -273,7 +270,7 @@ fn returned(output: &ReturnType, target: &syn::Path) -> syn::Result<Returned> {
 fn getter(getter: &Getter) -> syn::Result<Method> {
     let Getter { field, declared } = getter;
     let passing = Passing::of(declared)
-        .map_err(|_| Error::new(declared.span(), "write the field's own type"))?;
+        .map_err(|_| Error::new_spanned(declared, "write the field's own type"))?;
     let text = format!(" The field `{}`.", field.unraw());
     Ok(Method {
         shown: vec![parse_quote!(#[doc = #text])],

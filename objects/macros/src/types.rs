@@ -62,7 +62,13 @@ pub(crate) fn is_named(declared: &Type, name: &str) -> bool {
 
 /// Whether the type is a reference with a lifetime of its own.
 pub(crate) fn has_lifetime(declared: &Type) -> bool {
-    matches!(ungrouped(declared), Type::Reference(TypeReference { lifetime: Some(_), .. }))
+    matches!(
+        ungrouped(declared),
+        Type::Reference(TypeReference {
+            lifetime: Some(_),
+            ..
+        })
+    )
 }
 
 /// If the type is a reference, what it refers to and whether that may be changed.

@@ -10,14 +10,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use serde::Serialize;
 use serde_json::Value;
 
-use crate::absent::absent;
 use crate::execution::Codec;
 use crate::method::{ARGUMENTS_MAX, Method};
 use crate::outcome::Cause;
-use crate::wire::{self, Wire};
+use crate::wire::{self, Passer, Received, passer};
 
 /// Most bytes of one call's encoded arguments.
 pub const ARGUMENTS_BYTES_MAX: usize = 1024 * 1024;
@@ -46,18 +44,18 @@ impl Encoder {
     }
 
     /// Appends an argument.
-    pub fn value<T: Wire>(&mut self, name: &str, value: &T) {
-        self.append(name, value);
+    pub fn value<T>(&mut self, passer: Passer<T>, name: &str, value: &T) {
+        self.append(name, |bytes| (passer.encode)(value, bytes));
     }
 
     /// Appends a string argument.
     pub fn text(&mut self, name: &str, value: &str) {
-        self.append(name, value);
+        self.append(name, |bytes| wire::encode_cbor(value, bytes));
     }
 
     /// Appends a list argument.
-    pub fn slice<T: Wire>(&mut self, name: &str, value: &[T]) {
-        self.append(name, value);
+    pub fn slice<T>(&mut self, passer: Passer<T>, name: &str, value: &[T]) {
+        self.append(name, |bytes| (passer.encode_slice)(value, bytes));
     }
 
     /// The encoded arguments.
@@ -72,15 +70,19 @@ impl Encoder {
         }
     }
 
-    fn append<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) {
+    fn append(&mut self, name: &str, encode: impl FnOnce(&mut Vec<u8>) -> Result<(), String>) {
         if self.problem.is_none()
-            && let Err(problem) = self.try_append(name, value)
+            && let Err(problem) = self.try_append(name, encode)
         {
             self.problem = Some(problem);
         }
     }
 
-    fn try_append<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Result<(), Cause> {
+    fn try_append(
+        &mut self,
+        name: &str,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
+    ) -> Result<(), Cause> {
         let length = u8::try_from(name.len()).map_err(|_| {
             bad(
                 self.method,
@@ -91,7 +93,7 @@ impl Encoder {
         self.bytes.extend_from_slice(name.as_bytes());
         let start = self.bytes.len();
         self.bytes.extend_from_slice(&[0; 4]);
-        wire::encode_cbor(value, &mut self.bytes)
+        encode(&mut self.bytes)
             .map_err(|problem| bad(self.method, format_args!("argument `{name}`: {problem}")))?;
         too_large(self.bytes.len())?;
         let body = start + 4;
@@ -151,24 +153,46 @@ impl<'a> Arguments<'a> {
     ///
     /// # Errors
     /// [`Cause::Arguments`], naming method, argument and what does not fit.
-    pub fn take<T: Wire>(&mut self, index: usize) -> Result<T, Cause> {
+    pub fn take<T>(&mut self, passer: Passer<T>, index: usize) -> Result<T, Cause> {
+        self.decode(passer.decode, index)
+    }
+
+    /// [`take`](Self::take) for a string.
+    ///
+    /// # Errors
+    /// [`Cause::Arguments`].
+    pub fn take_text(&mut self, index: usize) -> Result<String, Cause> {
+        self.decode(passer::<String>().decode, index)
+    }
+
+    /// [`take`](Self::take) for a list.
+    ///
+    /// # Errors
+    /// [`Cause::Arguments`].
+    pub fn take_list<T>(&mut self, passer: Passer<T>, index: usize) -> Result<Vec<T>, Cause> {
+        self.decode(passer.decode_list, index)
+    }
+
+    fn decode<T>(
+        &mut self,
+        decode: fn(Received<'_>) -> Result<Option<T>, String>,
+        index: usize,
+    ) -> Result<T, Cause> {
         let name = self.method.arguments.get(index).copied().unwrap_or("?");
-        let taken = match &mut self.values {
-            Values::Cbor(slots) => slots.get(index).copied().flatten().map(wire::decode_cbor),
+        let received = match &mut self.values {
+            Values::Cbor(slots) => slots.get(index).copied().flatten().map(Received::Cbor),
             Values::Json(slots) => slots
                 .get_mut(index)
                 .and_then(Option::take)
-                .map(|value| serde_json::from_value(value).map_err(|error| format!("{error}"))),
+                .map(Received::Json),
         };
-        match taken {
-            Some(Ok(value)) => Ok(value),
-            Some(Err(problem)) => Err(bad(
+        match decode(received.unwrap_or(Received::Absent)) {
+            Ok(Some(value)) => Ok(value),
+            Ok(None) => Err(bad(self.method, format_args!("missing argument `{name}`"))),
+            Err(problem) => Err(bad(
                 self.method,
                 format_args!("argument `{name}`: {problem}"),
             )),
-            None => {
-                absent().ok_or_else(|| bad(self.method, format_args!("missing argument `{name}`")))
-            }
         }
     }
 }

@@ -14,13 +14,11 @@ use overlay_proto::member::{HostedKind, KINDS_MAX};
 
 use crate::arguments::Arguments;
 use crate::context::Context;
-use crate::execution::Codec;
 use crate::method::Method;
 use crate::object::MethodId;
 use crate::outcome::Cause;
 use crate::reply::Dispatch;
 use crate::shared::SharedObject;
-use crate::wire;
 
 /// Largest encoded state, bytes. A write that would exceed it is not executed.
 pub const STATE_BYTES_MAX: usize = 1024 * 1024;
@@ -143,7 +141,7 @@ pub(crate) fn method_of(kind: &dyn Kind, method: MethodId) -> Result<&'static Me
 /// # Errors
 /// [`Cause::TooLarge`] or [`Cause::BadState`].
 pub fn encode_state<K: SharedObject>(state: &K) -> Result<Bytes, Cause> {
-    let bytes = wire::encode(Codec::Cbor, state).map_err(|problem| bad_state::<K>(&problem))?;
+    let bytes = (K::STATE.encode)(state).map_err(|problem| bad_state::<K>(&problem))?;
     within_limit(bytes.len())?;
     Ok(Bytes::from(bytes))
 }
@@ -154,7 +152,7 @@ pub fn encode_state<K: SharedObject>(state: &K) -> Result<Bytes, Cause> {
 /// [`Cause::TooLarge`] or [`Cause::BadState`].
 pub fn decode_state<K: SharedObject>(state: &[u8]) -> Result<K, Cause> {
     within_limit(state.len())?;
-    wire::decode_cbor(state).map_err(|problem| bad_state::<K>(&problem))
+    (K::STATE.decode)(state).map_err(|problem| bad_state::<K>(&problem))
 }
 
 fn within_limit(bytes: usize) -> Result<(), Cause> {

@@ -15,3 +15,4 @@ pub use crate::proxy::{Callable, Proxy};
 pub use crate::reference::{RawRef, Ref};
 pub use crate::reply::{Dispatch, Fallible, Reply};
 pub use crate::shared::SharedObject;
+pub use crate::wire::{Passer, StateCodec, passer, state_codec};

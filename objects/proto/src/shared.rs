@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::method::Method;
 use crate::proxy::Callable;
 use crate::reply::Dispatch;
-use crate::wire::State;
+use crate::wire::StateCodec;
 
 /// A kind of shared object: a struct, its state, and its remote methods.
 ///
@@ -15,7 +15,7 @@ use crate::wire::State;
     label = "no `#[shared]` impl block",
     note = "put `#[shared]` on the `impl {Self}` block whose methods are to be remote"
 )]
-pub trait SharedObject: State + Callable {
+pub trait SharedObject: Callable + Send + 'static {
     /// The kind's name, unique among the kinds of a cluster.
     const KIND: &'static str;
 
@@ -25,6 +25,9 @@ pub trait SharedObject: State + Callable {
 
     /// The remote methods.
     const METHODS: &'static [Method];
+
+    /// How its state is written and read.
+    const STATE: StateCodec<Self>;
 
     /// Starts the method that `arguments` are for. Nothing has run if they do not fit.
     fn dispatch<'a>(&'a mut self, arguments: Arguments<'_>, cx: &'a Context) -> Dispatch<'a>;

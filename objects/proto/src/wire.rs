@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::absent::absent;
 use crate::execution::Codec;
 
 /// Nesting that a received value may have. Deeper ones are refused.
@@ -26,6 +27,66 @@ pub trait Wire: Serialize + DeserializeOwned + Send {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send> Wire for T {}
+
+/// How values of one argument's type are written and read, or lists of them.
+///
+/// Made in one place, [`passer`], so that a type that cannot cross is reported once.
+#[derive(Clone, Copy, Debug)]
+pub struct Passer<T> {
+    pub(crate) encode: fn(&T, &mut Vec<u8>) -> Result<(), String>,
+    pub(crate) encode_slice: fn(&[T], &mut Vec<u8>) -> Result<(), String>,
+    pub(crate) decode: fn(Received<'_>) -> Result<Option<T>, String>,
+    pub(crate) decode_list: fn(Received<'_>) -> Result<Option<Vec<T>>, String>,
+}
+
+/// How values of `T` cross the network.
+#[must_use]
+pub const fn passer<T: Wire>() -> Passer<T> {
+    Passer {
+        encode: encode_cbor::<T>,
+        encode_slice: encode_cbor::<[T]>,
+        decode: decode_received::<T>,
+        decode_list: decode_received::<Vec<T>>,
+    }
+}
+
+/// One argument as it arrived.
+#[derive(Debug)]
+pub(crate) enum Received<'a> {
+    /// One CBOR item.
+    Cbor(&'a [u8]),
+    /// One JSON value.
+    Json(serde_json::Value),
+    /// It was not given.
+    Absent,
+}
+
+/// The value; `None` if it was not given and its type has no value for that.
+fn decode_received<T: DeserializeOwned>(received: Received<'_>) -> Result<Option<T>, String> {
+    match received {
+        Received::Cbor(bytes) => decode_cbor(bytes).map(Some),
+        Received::Json(value) => serde_json::from_value(value)
+            .map(Some)
+            .map_err(|error| error.to_string()),
+        Received::Absent => Ok(absent()),
+    }
+}
+
+/// How the state of a kind is written and read.
+#[derive(Clone, Copy, Debug)]
+pub struct StateCodec<K> {
+    pub(crate) encode: fn(&K) -> Result<Vec<u8>, String>,
+    pub(crate) decode: fn(&[u8]) -> Result<K, String>,
+}
+
+/// How states of `K` cross the network.
+#[must_use]
+pub const fn state_codec<K: State>() -> StateCodec<K> {
+    StateCodec {
+        encode: |state| encode(Codec::Cbor, state),
+        decode: decode_cbor::<K>,
+    }
+}
 
 /// A type that can be the state of a shared object: it is copied to several peers.
 ///

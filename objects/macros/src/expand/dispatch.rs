@@ -5,7 +5,7 @@ use quote::{format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Path, Type};
 
-use crate::expand::parts::projections;
+use crate::expand::parts;
 use crate::model::{Argument, Body, Kind, Method, Returned};
 use crate::types::Passing;
 
@@ -90,17 +90,21 @@ fn arm(private: &Path, method: &Method) -> TokenStream {
     }
 }
 
-/// Decodes an argument. The call has the span of the argument's type, where a misuse belongs.
+/// Decodes an argument.
 fn take(private: &Path, index: usize, argument: &Argument, local: &Ident) -> TokenStream {
-    let decoded: TokenStream = match &argument.passing {
-        Passing::Owned(owned) | Passing::Borrowed(owned) => quote!(#owned),
-        Passing::Text => quote!(#private::String),
-        Passing::Slice(element) => quote!(#private::Vec<#element>),
+    let taken = match &argument.passing {
+        Passing::Owned(owned) | Passing::Borrowed(owned) => {
+            let passer = parts::passer(private, owned);
+            quote!(#private::Arguments::take(&mut arguments, #passer, #index))
+        }
+        Passing::Text => quote!(#private::Arguments::take_text(&mut arguments, #index)),
+        Passing::Slice(element) => {
+            let passer = parts::passer(private, element);
+            quote!(#private::Arguments::take_list(&mut arguments, #passer, #index))
+        }
     };
-    let span = argument.declared.span();
-    let take = quote_spanned!(span=> #private::Arguments::take::<#decoded>(&mut arguments, #index));
     quote! {
-        let #local = match #take {
+        let #local = match #taken {
             ::core::result::Result::Ok(value) => value,
             ::core::result::Result::Err(cause) => return #private::Dispatch::refused(cause),
         };
@@ -118,7 +122,7 @@ fn reply(private: &Path, returned: &Returned) -> TokenStream {
         }
         Returned::Fallible(result) => {
             let span = result.span();
-            let (value, error) = projections(private, result);
+            let (value, error) = parts::projections(private, result);
             let value = quote_spanned!(span=> #private::Reply::value::<#value>(codec, &value));
             let error = quote_spanned!(span=> #private::Reply::error::<#error>(codec, &error));
             quote! {

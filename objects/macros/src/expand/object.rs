@@ -1,7 +1,8 @@
 //! The implementation of `SharedObject`.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
 
 use crate::expand::{dispatch, parts};
 use crate::model::Kind;
@@ -22,6 +23,7 @@ pub(super) fn items(kind: &Kind) -> TokenStream {
         let method = parts::description(kind, one);
         quote!(#(#conditions)* #method)
     });
+    let state = quote_spanned!(target.span()=> #private::state_codec::<#target>());
     quote! {
         #[automatically_derived]
         impl #private::Callable for #target {
@@ -33,6 +35,7 @@ pub(super) fn items(kind: &Kind) -> TokenStream {
         impl #private::SharedObject for #target {
             const KIND: &'static str = #name;
             const VERSION: u32 = #version;
+            const STATE: #private::StateCodec<Self> = #state;
             const METHODS: &'static [#private::Method] = &[#(#methods),*];
 
             #dispatch

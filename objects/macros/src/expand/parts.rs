@@ -29,3 +29,9 @@ pub(super) fn projections(private: &Path, result: &Type) -> (TokenStream, TokenS
     };
     (of("Value"), of("Error"))
 }
+
+/// An expression for how values of a type cross the network. It has the span of the type, where
+/// a misuse belongs, and is the same wherever the type is used, so that it is reported once.
+pub(super) fn passer(private: &Path, crossing: &Type) -> TokenStream {
+    quote_spanned!(crossing.span()=> #private::passer::<#crossing>())
+}

@@ -103,7 +103,7 @@ fn method(kind: &Kind, method: &Method) -> TokenStream {
     }
 }
 
-/// Encodes an argument. The call has the span of the argument's type, where a misuse belongs.
+/// Encodes an argument.
 fn encode(private: &Path, argument: &Argument, encoder: &Ident) -> TokenStream {
     let Argument {
         ident,
@@ -113,18 +113,21 @@ fn encode(private: &Path, argument: &Argument, encoder: &Ident) -> TokenStream {
     } = argument;
     let span = declared.span();
     match passing {
-        Passing::Owned(owned) => quote_spanned! {span=>
-            #private::Encoder::value::<#owned>(&mut #encoder, #name, &#ident);
-        },
-        Passing::Borrowed(owned) => quote_spanned! {span=>
-            #private::Encoder::value::<#owned>(&mut #encoder, #name, #ident);
-        },
-        Passing::Text => quote_spanned! {span=>
-            #private::Encoder::text(&mut #encoder, #name, #ident);
-        },
-        Passing::Slice(element) => quote_spanned! {span=>
-            #private::Encoder::slice::<#element>(&mut #encoder, #name, #ident);
-        },
+        Passing::Owned(owned) => {
+            let passer = parts::passer(private, owned);
+            quote_spanned!(span=> #private::Encoder::value(&mut #encoder, #passer, #name, &#ident);)
+        }
+        Passing::Borrowed(owned) => {
+            let passer = parts::passer(private, owned);
+            quote_spanned!(span=> #private::Encoder::value(&mut #encoder, #passer, #name, #ident);)
+        }
+        Passing::Text => {
+            quote_spanned!(span=> #private::Encoder::text(&mut #encoder, #name, #ident);)
+        }
+        Passing::Slice(element) => {
+            let passer = parts::passer(private, element);
+            quote_spanned!(span=> #private::Encoder::slice(&mut #encoder, #passer, #name, #ident);)
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use objects_macros::shared;
 use objects_proto::call::TIMEOUT_DEFAULT;
 use objects_proto::error::{CallError, MethodFailure};
 use objects_proto::kinds_table::STATE_BYTES_MAX;
@@ -9,7 +10,6 @@ use objects_proto::object::Version;
 use objects_proto::outcome::{Cause, Outcome};
 use objects_proto::proxy::Proxy;
 use objects_proto::reference::Ref;
-use objects_macros::shared;
 use serde::{Deserialize, Serialize};
 
 use crate::world::World;
@@ -48,9 +48,9 @@ impl Counter {
     fn withdraw(&mut self, amount: u64) -> Result<u64> {
         let before = self.count;
         self.count = 0;
-        self.count = before
-            .checked_sub(amount)
-            .ok_or(Refused::TooLittle { missing: amount.abs_diff(before) })?;
+        self.count = before.checked_sub(amount).ok_or(Refused::TooLittle {
+            missing: amount.abs_diff(before),
+        })?;
         Ok(self.count)
     }
 
@@ -74,7 +74,10 @@ impl Counter {
 
 fn counter(count: u64) -> (std::sync::Arc<World>, CounterProxy) {
     let world = World::new(|kinds| kinds.register::<Counter>().unwrap());
-    let proxy = world.create(&Counter { count, log: Vec::new() });
+    let proxy = world.create(&Counter {
+        count,
+        log: Vec::new(),
+    });
     (world, proxy)
 }
 
@@ -83,7 +86,12 @@ fn writes_and_reads_take_effect_in_order() {
     let (world, hits) = counter(0);
     let result = world.block_on(async {
         assert_eq!(hits.increment(1).await?, 1);
-        assert_eq!(hits.increment(2).timeout(Duration::from_millis(500)).await?, 3);
+        assert_eq!(
+            hits.increment(2)
+                .timeout(Duration::from_millis(500))
+                .await?,
+            3
+        );
         hits.count().await
     });
     assert_eq!(result, Ok(3));
@@ -118,12 +126,18 @@ fn borrowed_arguments_and_results_cross_as_owned_ones() {
 #[test]
 fn a_method_that_returns_err_changes_nothing() {
     let (world, hits) = counter(70);
-    let (failed, then) = world.block_on(async {
-        (hits.withdraw(100).await, hits.withdraw(50).await)
-    });
+    let (failed, then) =
+        world.block_on(async { (hits.withdraw(100).await, hits.withdraw(50).await) });
     let refused = Refused::TooLittle { missing: 30 };
-    assert_eq!(failed, Err(CallError::Failed(MethodFailure::Returned(refused))));
-    assert_eq!(then, Ok(20), "it went on from the state before the failed call");
+    assert_eq!(
+        failed,
+        Err(CallError::Failed(MethodFailure::Returned(refused)))
+    );
+    assert_eq!(
+        then,
+        Ok(20),
+        "it went on from the state before the failed call"
+    );
 }
 
 #[test]
@@ -142,7 +156,10 @@ fn a_state_beyond_the_limit_is_not_kept() {
     let (world, hits) = counter(0);
     world.block_on(async {
         let refused = hits.grow(STATE_BYTES_MAX).await.unwrap_err();
-        assert!(matches!(refused, CallError::NotExecuted(Cause::TooLarge { .. })), "{refused}");
+        assert!(
+            matches!(refused, CallError::NotExecuted(Cause::TooLarge { .. })),
+            "{refused}"
+        );
         assert_eq!(hits.log().await, Ok(Vec::new()));
     });
 }
@@ -199,7 +216,10 @@ fn arguments_that_are_too_large_are_not_sent() {
     let (world, hits) = counter(0);
     let memo = "x".repeat(2 * 1024 * 1024);
     let refused = world.block_on(hits.note(&memo, &[], None)).unwrap_err();
-    assert!(matches!(refused, CallError::NotExecuted(Cause::TooLarge { .. })));
+    assert!(matches!(
+        refused,
+        CallError::NotExecuted(Cause::TooLarge { .. })
+    ));
     assert!(world.seen.lock().unwrap().calls.is_empty());
 }
 
@@ -212,7 +232,10 @@ fn people_call_with_json_by_position_or_by_name() {
         other => format!("{other:?}"),
     };
     assert_eq!(returned(world.call_json(&hits, "increment", "[5]")), "5");
-    assert_eq!(returned(world.call_json(&hits, "increment", r#"{"by": 2}"#)), "7");
+    assert_eq!(
+        returned(world.call_json(&hits, "increment", r#"{"by": 2}"#)),
+        "7"
+    );
     let noted = world.call_json(&hits, "note", r#"{"tags": ["x"], "memo": "hi"}"#);
     assert_eq!(returned(noted), "1");
     assert_eq!(returned(world.call_json(&hits, "log", "[]")), r#"["hi x"]"#);
@@ -237,5 +260,11 @@ fn a_proxy_gives_its_reference() {
     let (world, hits) = counter(9);
     let reference: Ref<Counter> = hits.reference();
     assert_eq!(reference, Ref::from(&hits));
-    assert_eq!(world.state(&reference), Counter { count: 9, log: Vec::new() });
+    assert_eq!(
+        world.state(&reference),
+        Counter {
+            count: 9,
+            log: Vec::new()
+        }
+    );
 }

@@ -93,7 +93,11 @@ pub enum Light {
 impl Light {
     /// Sets the level; 0 turns it off.
     pub fn set(&mut self, level: u8) {
-        *self = if level == 0 { Self::Off } else { Self::On { level } };
+        *self = if level == 0 {
+            Self::Off
+        } else {
+            Self::On { level }
+        };
     }
 
     /// The level; 0 if it is off.
@@ -129,13 +133,18 @@ fn methods_of_any_name_work() {
         assert_eq!(proxy.reference(4).await, Ok(5));
         assert_eq!(proxy.words().await.unwrap(), ["type"]);
         assert_eq!(proxy.greeting().await.unwrap(), "hello");
-        let other = Awkward { words: vec!["more".to_owned()] };
+        let other = Awkward {
+            words: vec!["more".to_owned()],
+        };
         assert_eq!(proxy.merged(other).await.unwrap().words, ["type", "more"]);
     });
     let another = Clone::clone(&proxy);
     assert_eq!(Proxy::reference(&another), Proxy::reference(&proxy));
     assert_eq!(world.state(&Proxy::reference(&proxy)).elsewhere(), 1);
-    assert_eq!(Awkward::without_self() + Awkward::default().generic::<u64>(), 17);
+    assert_eq!(
+        Awkward::without_self() + Awkward::default().generic::<u64>(),
+        17
+    );
 }
 
 #[test]
@@ -143,8 +152,17 @@ fn the_table_of_methods_says_what_is_remote() {
     assert_eq!((Awkward::KIND, Awkward::VERSION), ("test.Awkward", 3));
     let names: Vec<_> = Awkward::METHODS.iter().map(|method| method.name).collect();
     let expected = [
-        "id", "clone", "timeout", "match", "handle", "dispatch", "reference", "merged", "greeting",
-        "present", "words",
+        "id",
+        "clone",
+        "timeout",
+        "match",
+        "handle",
+        "dispatch",
+        "reference",
+        "merged",
+        "greeting",
+        "present",
+        "words",
     ];
     assert_eq!(names, expected);
     for method in Awkward::METHODS {
@@ -162,12 +180,23 @@ fn a_kind_is_named_after_its_type_unless_told_otherwise() {
     let mut kinds = KindTable::default();
     kinds.register::<Light>().unwrap();
     kinds.register::<Awkward>().unwrap();
-    assert_eq!(kinds.register::<inner::Light>(), Err(KindError::NameTaken("Light")));
+    assert_eq!(
+        kinds.register::<inner::Light>(),
+        Err(KindError::NameTaken("Light"))
+    );
     let hosted = kinds.hosted();
-    let hosted: Vec<_> = hosted.iter().map(|kind| (kind.name.as_str(), kind.version)).collect();
+    let hosted: Vec<_> = hosted
+        .iter()
+        .map(|kind| (kind.name.as_str(), kind.version))
+        .collect();
     assert_eq!(hosted, [("Light", 1), ("test.Awkward", 3)]);
     assert_eq!(kinds.hosted()[0].methods, ["set", "level"]);
-    assert_eq!(kinds.method("Light", MethodId::of("set")).map(|found| found.write), Ok(true));
+    assert_eq!(
+        kinds
+            .method("Light", MethodId::of("set"))
+            .map(|found| found.write),
+        Ok(true)
+    );
     assert!(kinds.method("Light", MethodId::of("explode")).is_err());
     assert!(kinds.method("Lamp", MethodId::of("set")).is_err());
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use objects_macros::shared;
 use objects_proto::context::Context;
 use objects_proto::error::{CallError, MethodFailure};
 use objects_proto::outcome::Cause;
 use objects_proto::reference::Ref;
-use objects_macros::shared;
 use serde::{Deserialize, Serialize};
 
 use crate::world::{CALLER, World};
@@ -63,7 +63,10 @@ impl Account {
     /// Takes from the partner and adds here, one after the other.
     async fn draw(&mut self, cx: &Context, amount: u64) -> Result<u64, String> {
         let partner = cx.get(self.partner.clone().ok_or("no partner")?);
-        let left = partner.withdraw(amount).await.map_err(|error| error.to_string())?;
+        let left = partner
+            .withdraw(amount)
+            .await
+            .map_err(|error| error.to_string())?;
         cx.sleep(Duration::from_millis(10)).await;
         self.balance += amount;
         Ok(left)
@@ -98,13 +101,24 @@ impl Account {
 
 fn accounts(left: u64, right: u64) -> (Arc<World>, AccountProxy, AccountProxy) {
     let world = World::new(|kinds| kinds.register::<Account>().unwrap());
-    let left = world.create(&Account { balance: left, partner: None });
-    let right = world.create(&Account { balance: right, partner: None });
+    let left = world.create(&Account {
+        balance: left,
+        partner: None,
+    });
+    let right = world.create(&Account {
+        balance: right,
+        partner: None,
+    });
     (world, left, right)
 }
 
 fn balances(world: &World, left: &AccountProxy, right: &AccountProxy) -> (u64, u64) {
-    world.block_on(async { (left.balance().await.unwrap(), right.balance().await.unwrap()) })
+    world.block_on(async {
+        (
+            left.balance().await.unwrap(),
+            right.balance().await.unwrap(),
+        )
+    })
 }
 
 #[test]
@@ -118,23 +132,40 @@ fn a_call_after_commit_is_delivered_if_the_method_succeeds() {
 fn a_call_after_commit_is_not_delivered_if_the_method_fails() {
     let (world, left, right) = accounts(20, 0);
     let failed = world.block_on(left.transfer(Ref::from(&right), 30));
-    assert_eq!(failed, Err(CallError::Failed(MethodFailure::Returned(Refused::TooLittle))));
+    assert_eq!(
+        failed,
+        Err(CallError::Failed(MethodFailure::Returned(
+            Refused::TooLittle
+        )))
+    );
     assert_eq!(balances(&world, &left, &right), (20, 0));
 }
 
 #[test]
 fn a_read_commits_nothing_to_call_after() {
     let (world, left, right) = accounts(20, 0);
-    let failed = world.block_on(left.peek_and_transfer(Ref::from(&right))).unwrap_err();
-    assert!(failed.to_string().contains("`peek_and_transfer` takes `&self`"), "{failed}");
+    let failed = world
+        .block_on(left.peek_and_transfer(Ref::from(&right)))
+        .unwrap_err();
+    assert!(
+        failed
+            .to_string()
+            .contains("`peek_and_transfer` takes `&self`"),
+        "{failed}"
+    );
     assert_eq!(balances(&world, &left, &right), (20, 0));
 }
 
 #[test]
 fn too_many_calls_after_commit_undo_the_method() {
     let (world, left, right) = accounts(20, 0);
-    let refused = world.block_on(left.flood(Ref::from(&right), 65)).unwrap_err();
-    assert!(matches!(refused, CallError::NotExecuted(Cause::TooLarge { .. })));
+    let refused = world
+        .block_on(left.flood(Ref::from(&right), 65))
+        .unwrap_err();
+    assert!(matches!(
+        refused,
+        CallError::NotExecuted(Cause::TooLarge { .. })
+    ));
     assert_eq!(balances(&world, &left, &right), (20, 0));
     world.block_on(left.flood(Ref::from(&right), 64)).unwrap();
     assert_eq!(balances(&world, &left, &right), (0, 64));
@@ -151,10 +182,16 @@ fn an_async_method_calls_another_object_and_waits_for_it() {
 
     let seen = world.seen.lock().unwrap();
     let withdraw = &seen.calls[2];
-    let parent = withdraw.parent.as_ref().expect("it says which call it is nested in");
+    let parent = withdraw
+        .parent
+        .as_ref()
+        .expect("it says which call it is nested in");
     assert_eq!(parent.chain.holds, [Ref::from(&left).id()]);
     assert_eq!(parent.ordinal, 0);
-    assert!(withdraw.timeout <= Duration::from_secs(2), "it waits no longer than its caller");
+    assert!(
+        withdraw.timeout <= Duration::from_secs(2),
+        "it waits no longer than its caller"
+    );
 }
 
 #[test]
@@ -172,10 +209,17 @@ fn the_error_of_a_nested_call_is_the_methods_to_judge() {
 fn an_async_method_is_stopped_at_its_deadline_and_undone() {
     let (world, left, right) = accounts(5, 0);
     world.block_on(async {
-        let late = left.dawdle(Duration::from_secs(5)).timeout(Duration::from_secs(1)).await;
+        let late = left
+            .dawdle(Duration::from_secs(5))
+            .timeout(Duration::from_secs(1))
+            .await;
         assert_eq!(late, Err(CallError::Failed(MethodFailure::Deadline)));
         assert_eq!(left.balance().await, Ok(5));
-        assert_eq!(left.dawdle(Duration::from_secs(5)).await, Ok(0), "ten seconds are enough");
+        assert_eq!(
+            left.dawdle(Duration::from_secs(5)).await,
+            Ok(0),
+            "ten seconds are enough"
+        );
     });
     assert_eq!(balances(&world, &left, &right), (0, 0));
 }

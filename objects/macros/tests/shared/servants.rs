@@ -16,6 +16,7 @@ use objects_proto::object::{Ballot, Epoch, MethodId, ObjectId, Version};
 use objects_proto::outcome::{Cause, Failure};
 use objects_proto::servant::{ServantLimits, Servants};
 use objects_proto::shared::SharedObject;
+use objects_proto::wire::{Wire, passer};
 use overlay_proto::{Duration, Instant};
 use serde::{Deserialize, Deserializer, Serialize};
 
@@ -57,7 +58,11 @@ impl Tally {
     fn add_strictly(&mut self, amount: i64) -> Result<i64, String> {
         self.sum += amount;
         self.here += 1;
-        if amount < 0 { Err("negative".to_owned()) } else { Ok(self.sum) }
+        if amount < 0 {
+            Err("negative".to_owned())
+        } else {
+            Ok(self.sum)
+        }
     }
 
     fn explode(&mut self) {
@@ -70,7 +75,11 @@ impl Tally {
     }
 
     fn positive(&self) -> Result<i64, String> {
-        if self.sum > 0 { Ok(self.sum) } else { Err("none".to_owned()) }
+        if self.sum > 0 {
+            Ok(self.sum)
+        } else {
+            Err("none".to_owned())
+        }
     }
 
     fn large(&mut self, bytes: usize) -> String {
@@ -126,12 +135,14 @@ fn sum(state: &Bytes) -> i64 {
     decode_state::<Tally>(state).unwrap().sum
 }
 
-fn call<T: objects_proto::wire::Wire>(name: &str, argument: Option<T>) -> ExecutionCall {
-    let known: &'static Method =
-        Tally::METHODS.iter().find(|method| method.name == name).unwrap();
+fn call<T: Wire>(name: &str, argument: Option<T>) -> ExecutionCall {
+    let known: &'static Method = Tally::METHODS
+        .iter()
+        .find(|method| method.name == name)
+        .unwrap();
     let mut arguments = Encoder::new(known);
     if let (Some(name), Some(value)) = (known.arguments.first(), argument) {
-        arguments.value(name, &value);
+        arguments.value(passer::<T>(), name, &value);
     }
     ExecutionCall {
         method: known.id,
@@ -153,25 +164,46 @@ fn plain(name: &str) -> ExecutionCall {
 
 fn execution(object: u128, round: u32, state: &Bytes, calls: Vec<ExecutionCall>) -> Execution {
     let ballot = Ballot { round, member: 0 };
-    let key = ExecutionKey { epoch: Epoch::default(), ballot, base: Version(1), attempt: 1 };
+    let key = ExecutionKey {
+        epoch: Epoch::default(),
+        ballot,
+        base: Version(1),
+        attempt: 1,
+    };
     let (object, kind, state) = (ObjectId(object), Arc::from("Tally"), state.clone());
-    Execution { object, kind, key, state, snapshot: false, calls }
+    Execution {
+        object,
+        kind,
+        key,
+        state,
+        snapshot: false,
+        calls,
+    }
 }
 
 fn run(servants: &mut Servants, execution: Execution) -> Vec<Ran> {
     let key = execution.key;
-    let Executed { ran, key: answered, .. } = servants.run_sync(execution, &Catching);
+    let Executed {
+        ran, key: answered, ..
+    } = servants.run_sync(execution, &Catching);
     assert_eq!(key, answered);
     ran
 }
 
 fn number(ran: &Ran) -> i64 {
-    let Ran::Returned { result, .. } = ran else { panic!("{ran:?}") };
+    let Ran::Returned { result, .. } = ran else {
+        panic!("{ran:?}")
+    };
     ciborium::from_reader(&result[..]).unwrap()
 }
 
 fn shipped(ran: &Ran) -> Bytes {
-    let Ran::Returned { state: Some(state), .. } = ran else { panic!("{ran:?}") };
+    let Ran::Returned {
+        state: Some(state), ..
+    } = ran
+    else {
+        panic!("{ran:?}")
+    };
     state.clone()
 }
 
@@ -198,9 +230,18 @@ fn a_failed_call_goes_back_to_the_state_after_the_previous_success() {
 #[test]
 fn what_was_not_run_leaves_the_servant_alone() {
     let mut servants = servants(ServantLimits::default());
-    let unknown = ExecutionCall { method: MethodId::of("explain"), ..add(1) };
-    let malformed = ExecutionCall { arguments: Bytes::from_static(b"\x01"), ..add(1) };
-    let late = ExecutionCall { budget: Duration::ZERO, ..add(1) };
+    let unknown = ExecutionCall {
+        method: MethodId::of("explain"),
+        ..add(1)
+    };
+    let malformed = ExecutionCall {
+        arguments: Bytes::from_static(b"\x01"),
+        ..add(1)
+    };
+    let late = ExecutionCall {
+        budget: Duration::ZERO,
+        ..add(1)
+    };
     let calls = vec![add(1), unknown, malformed, late, plain("here")];
     let ran = run(&mut servants, execution(1, 1, &state(0), calls));
     assert!(matches!(&ran[1], Ran::Refused(Cause::UnknownMethod { .. })));
@@ -221,12 +262,32 @@ fn a_servant_is_used_again_only_for_the_state_that_it_is() {
         DECODED.get() - before
     };
     let read = || vec![plain("here")];
-    assert_eq!(decoded(&mut servants, execution(1, 1, &after, read())), 0, "the same bytes");
+    assert_eq!(
+        decoded(&mut servants, execution(1, 1, &after, read())),
+        0,
+        "the same bytes"
+    );
     let copied = Bytes::copy_from_slice(&after);
-    assert_eq!(decoded(&mut servants, execution(1, 1, &copied, read())), 0, "equal bytes");
-    assert_eq!(decoded(&mut servants, execution(1, 2, &after, read())), 1, "another ballot");
-    assert_eq!(decoded(&mut servants, execution(1, 2, &state(4), read())), 1, "another state");
-    assert_eq!(decoded(&mut servants, execution(2, 2, &state(4), read())), 1, "another object");
+    assert_eq!(
+        decoded(&mut servants, execution(1, 1, &copied, read())),
+        0,
+        "equal bytes"
+    );
+    assert_eq!(
+        decoded(&mut servants, execution(1, 2, &after, read())),
+        1,
+        "another ballot"
+    );
+    assert_eq!(
+        decoded(&mut servants, execution(1, 2, &state(4), read())),
+        1,
+        "another state"
+    );
+    assert_eq!(
+        decoded(&mut servants, execution(2, 2, &state(4), read())),
+        1,
+        "another object"
+    );
     let mut other_epoch = execution(2, 2, &state(4), read());
     other_epoch.key.epoch.number = 9;
     assert_eq!(decoded(&mut servants, other_epoch), 1, "another epoch");
@@ -238,7 +299,11 @@ fn a_write_whose_result_was_dropped_does_not_live_on_in_the_servant() {
     let committed = state(0);
     run(&mut servants, execution(1, 1, &committed, vec![add(5)]));
     let again = run(&mut servants, execution(1, 1, &committed, vec![add(1)]));
-    assert_eq!(number(&again[0]), 1, "it starts from the state that it was given");
+    assert_eq!(
+        number(&again[0]),
+        1,
+        "it starts from the state that it was given"
+    );
 }
 
 #[test]
@@ -248,7 +313,10 @@ fn a_snapshot_is_thrown_away() {
     snapshot.snapshot = true;
     let ran = run(&mut servants, snapshot);
     assert_eq!(number(&ran[0]), 3);
-    assert!(matches!(&ran[1], Ran::Refused(_)), "nothing is written on a snapshot");
+    assert!(
+        matches!(&ran[1], Ran::Refused(_)),
+        "nothing is written on a snapshot"
+    );
     assert!(servants.is_empty());
 }
 
@@ -275,8 +343,13 @@ fn an_undecodable_state_is_a_cause_and_not_a_panic() {
     let mut servants = servants(ServantLimits::default());
     let garbage = Bytes::from_static(b"\x82\x01");
     let ran = run(&mut servants, execution(1, 1, &garbage, vec![add(1)]));
-    let Ran::Refused(cause) = &ran[0] else { panic!("{ran:?}") };
-    assert!(cause.to_string().contains("not one of the kind `Tally`"), "{cause}");
+    let Ran::Refused(cause) = &ran[0] else {
+        panic!("{ran:?}")
+    };
+    assert!(
+        cause.to_string().contains("not one of the kind `Tally`"),
+        "{cause}"
+    );
 }
 
 #[test]
@@ -294,21 +367,33 @@ fn an_async_method_without_a_future_fails_and_is_undone() {
     let started = servants.start(execution(1, 1, &state(0), vec![plain("later")]));
     assert!(!started.is_synchronous());
     let executed = servants.finish(started.run_sync(&Catching));
-    assert!(matches!(&executed.ran[0], Ran::Failed(Failure::Panicked(_))));
+    assert!(matches!(
+        &executed.ran[0],
+        Ran::Failed(Failure::Panicked(_))
+    ));
     let ran = run(&mut servants, execution(1, 1, &state(0), vec![add(1)]));
     assert_eq!(number(&ran[0]), 1);
 }
 
 #[test]
 fn the_cache_keeps_to_its_limits() {
-    let by_count = ServantLimits { count: 3, bytes: usize::MAX };
+    let by_count = ServantLimits {
+        count: 3,
+        bytes: usize::MAX,
+    };
     let mut servants = servants(by_count);
     for object in 0..10 {
-        run(&mut servants, execution(object, 1, &state(1), vec![plain("here")]));
+        run(
+            &mut servants,
+            execution(object, 1, &state(1), vec![plain("here")]),
+        );
     }
     assert_eq!(servants.len(), 3);
     let before = DECODED.get();
-    run(&mut servants, execution(9, 1, &state(1), vec![plain("here")]));
+    run(
+        &mut servants,
+        execution(9, 1, &state(1), vec![plain("here")]),
+    );
     assert_eq!(DECODED.get(), before, "the last one used is kept");
     servants.forget(ObjectId(9));
     assert_eq!(servants.len(), 2);
@@ -317,9 +402,15 @@ fn the_cache_keeps_to_its_limits() {
 #[test]
 fn the_cache_is_limited_in_bytes_too() {
     let size = state(1).len();
-    let mut servants = servants(ServantLimits { count: 100, bytes: 2 * size });
+    let mut servants = servants(ServantLimits {
+        count: 100,
+        bytes: 2 * size,
+    });
     for object in 0..10 {
-        run(&mut servants, execution(object, 1, &state(1), vec![plain("here")]));
+        run(
+            &mut servants,
+            execution(object, 1, &state(1), vec![plain("here")]),
+        );
     }
     assert_eq!(servants.len(), 2);
 }

@@ -22,7 +22,10 @@ use objects_proto::shared::SharedObject;
 use overlay_proto::{Duration, Incarnation, Instant, PeerId, ProcessId};
 
 /// The process that all calls come from.
-pub(crate) const CALLER: ProcessId = ProcessId { peer: PeerId([7; 32]), incarnation: Incarnation(1) };
+pub(crate) const CALLER: ProcessId = ProcessId {
+    peer: PeerId([7; 32]),
+    incarnation: Incarnation(1),
+};
 
 /// A node in memory.
 pub(crate) struct World {
@@ -62,7 +65,8 @@ impl PanicGuard for Catching {
 
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_default()
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_default()
 }
 
 impl World {
@@ -87,7 +91,14 @@ impl World {
         let id = ObjectId(seen.objects.len() as u128 + 1);
         let state = encode_state(state).unwrap();
         let (kind, version) = (Arc::from(K::KIND), Version(0));
-        seen.objects.insert(id, Object { kind, state, version });
+        seen.objects.insert(
+            id,
+            Object {
+                kind,
+                state,
+                version,
+            },
+        );
         let reference = Ref::from_raw(RawRef::bare(id, K::KIND));
         K::Proxy::bind(reference, Arc::new(Node(self.me.clone())))
     }
@@ -107,7 +118,10 @@ impl World {
                 return value;
             }
             let mut seen = self.seen.lock().unwrap();
-            let due = seen.timers.pop_first().expect("waits for something that cannot happen");
+            let due = seen
+                .timers
+                .pop_first()
+                .expect("waits for something that cannot happen");
             seen.now = seen.now.max(due);
         }
     }
@@ -126,7 +140,8 @@ impl World {
             one_way: false,
             parent: None,
         };
-        self.block_on(self.me.upgrade().unwrap().execute(invocation)).outcome
+        self.block_on(self.me.upgrade().unwrap().execute(invocation))
+            .outcome
     }
 
     fn execute(self: Arc<Self>, invocation: Invocation) -> BoxFuture<'static, Completion> {
@@ -137,16 +152,31 @@ impl World {
         let object = invocation.target.id;
         let Some(execution) = self.execution(invocation) else {
             let outcome = Outcome::NotExecuted(Cause::NotFound);
-            return Completion { outcome, witness: None };
+            return Completion {
+                outcome,
+                witness: None,
+            };
         };
         let key = execution.key;
-        let running = self.servants.lock().unwrap().as_mut().unwrap().start(execution);
+        let running = self
+            .servants
+            .lock()
+            .unwrap()
+            .as_mut()
+            .unwrap()
+            .start(execution);
         let finished = if running.is_synchronous() {
             running.run_sync(&Catching)
         } else {
             running.run(&Catching).await
         };
-        let mut executed = self.servants.lock().unwrap().as_mut().unwrap().finish(finished);
+        let mut executed = self
+            .servants
+            .lock()
+            .unwrap()
+            .as_mut()
+            .unwrap()
+            .finish(finished);
         self.complete(object, key, executed.ran.remove(0)).await
     }
 
@@ -157,8 +187,14 @@ impl World {
         let attempt = seen.executions;
         let object = seen.objects.get(&invocation.target.id)?;
         let chain = match invocation.parent {
-            Some(parent) => CallChain { call: u128::from(attempt), ..parent.chain },
-            None => CallChain { call: u128::from(attempt), ..CallChain::default() },
+            Some(parent) => CallChain {
+                call: u128::from(attempt),
+                ..parent.chain
+            },
+            None => CallChain {
+                call: u128::from(attempt),
+                ..CallChain::default()
+            },
         };
         let key = ExecutionKey {
             epoch: Epoch::default(),
@@ -176,17 +212,39 @@ impl World {
         };
         let (kind, state) = (object.kind.clone(), object.state.clone());
         let (object, snapshot, calls) = (invocation.target.id, false, vec![call]);
-        Some(Execution { object, kind, key, state, snapshot, calls })
+        Some(Execution {
+            object,
+            kind,
+            key,
+            state,
+            snapshot,
+            calls,
+        })
     }
 
-    async fn complete(self: &Arc<Self>, object: ObjectId, key: ExecutionKey, ran: Ran) -> Completion {
+    async fn complete(
+        self: &Arc<Self>,
+        object: ObjectId,
+        key: ExecutionKey,
+        ran: Ran,
+    ) -> Completion {
         let mut version = key.base;
         let mut deliveries = Vec::new();
         let outcome = match ran {
-            Ran::Returned { result, state, after_commit } => {
+            Ran::Returned {
+                result,
+                state,
+                after_commit,
+            } => {
                 if let Some(state) = state {
                     version = version.next();
-                    self.seen.lock().unwrap().objects.get_mut(&object).unwrap().state = state;
+                    self.seen
+                        .lock()
+                        .unwrap()
+                        .objects
+                        .get_mut(&object)
+                        .unwrap()
+                        .state = state;
                 }
                 deliveries = after_commit;
                 Outcome::Returned(result)
@@ -197,7 +255,13 @@ impl World {
             }
             Ran::Refused(cause) => Outcome::NotExecuted(cause),
         };
-        self.seen.lock().unwrap().objects.get_mut(&object).unwrap().version = version;
+        self.seen
+            .lock()
+            .unwrap()
+            .objects
+            .get_mut(&object)
+            .unwrap()
+            .version = version;
         for deferred in deliveries {
             let invocation = Invocation {
                 handle: HandleId(0),
@@ -212,7 +276,13 @@ impl World {
             };
             self.clone().execute(invocation).await;
         }
-        Completion { outcome, witness: Some(Witness { epoch: key.epoch, version }) }
+        Completion {
+            outcome,
+            witness: Some(Witness {
+                epoch: key.epoch,
+                version,
+            }),
+        }
     }
 }
 
@@ -267,7 +337,11 @@ impl Caller for Node {
         };
         Box::pin(std::future::poll_fn(move |_| {
             let now = world.seen.lock().unwrap().now;
-            if now >= due { Poll::Ready(()) } else { Poll::Pending }
+            if now >= due {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
         }))
     }
 

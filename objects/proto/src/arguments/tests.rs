@@ -1,6 +1,7 @@
 //! Arguments that fit, that do not, and that were never arguments.
 
 use proptest::prelude::*;
+use serde::Serialize;
 use std::string::ToString;
 
 use super::*;
@@ -9,8 +10,8 @@ static MOVE: Method = Method::new("move_to", true, false, &["x", "label"]);
 
 fn encoded(x: i64, label: Option<&str>) -> Bytes {
     let mut encoder = Encoder::new(&MOVE);
-    encoder.value("x", &x);
-    encoder.value("label", &label.map(ToString::to_string));
+    encoder.value(passer(), "x", &x);
+    encoder.value(passer(), "label", &label.map(ToString::to_string));
     encoder.finish().unwrap()
 }
 
@@ -27,8 +28,8 @@ fn frame(arguments: &[(&str, &[u8])]) -> Vec<u8> {
 
 fn problem(codec: Codec, bytes: &[u8]) -> String {
     let taken = Arguments::open(&MOVE, codec, bytes).and_then(|mut arguments| {
-        arguments.take::<i64>(0)?;
-        arguments.take::<Option<String>>(1)
+        arguments.take(passer::<i64>(), 0)?;
+        arguments.take(passer::<Option<String>>(), 1)
     });
     taken.unwrap_err().to_string()
 }
@@ -38,22 +39,22 @@ fn arguments_survive_and_need_no_order() {
     let bytes = encoded(-3, Some("home"));
     let mut arguments = Arguments::open(&MOVE, Codec::Cbor, &bytes).unwrap();
     assert_eq!(
-        arguments.take::<Option<String>>(1),
+        arguments.take(passer::<Option<String>>(), 1),
         Ok(Some(String::from("home")))
     );
-    assert_eq!(arguments.take::<i64>(0), Ok(-3));
+    assert_eq!(arguments.take(passer::<i64>(), 0), Ok(-3));
 
     let swapped = frame(&[("label", &[0xf6]), ("x", &[7])]);
     let mut arguments = Arguments::open(&MOVE, Codec::Cbor, &swapped).unwrap();
-    assert_eq!(arguments.take::<i64>(0), Ok(7));
-    assert_eq!(arguments.take::<Option<String>>(1), Ok(None));
+    assert_eq!(arguments.take(passer::<i64>(), 0), Ok(7));
+    assert_eq!(arguments.take(passer::<Option<String>>(), 1), Ok(None));
 }
 
 #[test]
 fn an_older_caller_leaves_out_an_option() {
     let bytes = frame(&[("x", &[7])]);
     let mut arguments = Arguments::open(&MOVE, Codec::Cbor, &bytes).unwrap();
-    assert_eq!(arguments.take::<Option<String>>(1), Ok(None));
+    assert_eq!(arguments.take(passer::<Option<String>>(), 1), Ok(None));
 }
 
 #[test]
@@ -83,15 +84,15 @@ fn json_goes_by_position_or_by_name() {
     for text in [r#"[7, "home"]"#, r#"{"label": "home", "x": 7}"#] {
         let mut arguments = Arguments::open(&MOVE, Codec::Json, text.as_bytes()).unwrap();
         assert_eq!(arguments.codec(), Codec::Json);
-        assert_eq!(arguments.take::<i64>(0), Ok(7));
+        assert_eq!(arguments.take(passer::<i64>(), 0), Ok(7));
         assert_eq!(
-            arguments.take::<Option<String>>(1),
+            arguments.take(passer::<Option<String>>(), 1),
             Ok(Some(String::from("home")))
         );
     }
     let mut arguments = Arguments::open(&MOVE, Codec::Json, b"[1]").unwrap();
     assert_eq!(
-        arguments.take::<f64>(0),
+        arguments.take(passer::<f64>(), 0),
         Ok(1.0),
         "an integer is a number too"
     );
@@ -135,7 +136,7 @@ fn a_value_that_refuses_to_be_encoded_is_named() {
         }
     }
     let mut encoder = Encoder::new(&MOVE);
-    encoder.value("x", &Stubborn);
+    encoder.value(passer(), "x", &Stubborn);
     let problem = encoder.finish().unwrap_err().to_string();
     assert_eq!(problem, "bad arguments: `move_to`: argument `x`: not today");
 }
@@ -145,8 +146,8 @@ proptest! {
     fn garbage_never_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         for codec in [Codec::Cbor, Codec::Json] {
             if let Ok(mut arguments) = Arguments::open(&MOVE, codec, &bytes) {
-                let _ = arguments.take::<i64>(0);
-                let _ = arguments.take::<Option<String>>(1);
+                let _ = arguments.take(passer::<i64>(), 0);
+                let _ = arguments.take(passer::<Option<String>>(), 1);
             }
         }
     }
