@@ -371,3 +371,6 @@ impl Machine for Objects {
         self.finish(now, fx, out);
     }
 }
+
+#[cfg(test)]
+mod tests;

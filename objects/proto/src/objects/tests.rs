@@ -1,0 +1,9 @@
+//! Stories of a small cluster: what a user relies on when hosts come, go, crash and freeze.
+
+mod cluster;
+mod executor;
+mod failover;
+mod growth;
+mod handover;
+mod nested;
+mod placing;

@@ -1,0 +1,606 @@
+//! A small cluster in virtual time: nodes with the real machine, links with order per pair,
+//! crashes, freezes, cuts, and an executor for one kind whose state is a number.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use overlay_proto::member::{HostedKind, MemberRecord, MemberState};
+use overlay_proto::view::{Member, MembershipView};
+use overlay_proto::{
+    Duration, Incarnation, Input, Instant, LinkDown, Machine, Output, PeerId, ProcessId,
+};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::executor::{Numbers, Started};
+use crate::caller::{Completion, HandleId, Invocation, Parent};
+use crate::config::ObjectsConfig;
+use crate::execution::{CallChain, Codec, Executed, Execution, Ran};
+use crate::machine::{Command, Creation, Event, Ticket, Timer};
+use crate::message::Message;
+use crate::object::{Configuration, MethodId, ObjectId};
+use crate::objects::Objects;
+use crate::outcome::Outcome;
+use crate::reference::RawRef;
+
+pub(super) const KIND: &str = "Number";
+/// One way over a link takes between this and twice this.
+const DELAY: u64 = 300;
+/// The view learns of a crash after this time.
+const DETECTION: Duration = Duration::from_millis(3_000);
+/// A dial that is not answered fails after this time.
+const DIAL: Duration = Duration::from_millis(2_000);
+
+type In = Input<Command, Message, Timer>;
+
+pub(super) struct Node {
+    pub(super) machine: Objects,
+    pub(super) process: ProcessId,
+    pub(super) state: State,
+    pub(super) leaving: bool,
+    pub(super) events: Vec<Event>,
+    in_view: bool,
+    hosts: bool,
+    missed: Vec<In>,
+    frozen_at: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Running,
+    Frozen,
+    Dead,
+}
+
+enum Happening {
+    Input { node: usize, input: In },
+    Deliver { from: usize, to: usize, message: Message },
+    Executed { node: usize, executed: Executed },
+    Unseen { node: usize },
+}
+
+/// A call of a method that waits for another object.
+struct Relay {
+    node: usize,
+    execution: Execution,
+}
+
+pub(super) struct Cluster {
+    pub(super) now: Instant,
+    pub(super) nodes: Vec<Node>,
+    pub(super) references: BTreeMap<ObjectId, RawRef>,
+    pub(super) messages: BTreeMap<(usize, usize), u64>,
+    pub(super) directory: bool,
+    published: BTreeMap<ObjectId, BTreeSet<Configuration>>,
+    executor: Numbers,
+    relays: BTreeMap<Ticket, Relay>,
+    queue: BTreeMap<(Instant, u64), Happening>,
+    order: u64,
+    links: BTreeMap<(usize, usize), Instant>,
+    cuts: BTreeSet<(usize, usize)>,
+    rng: ChaCha8Rng,
+    next_ticket: u64,
+    view_version: u64,
+}
+
+impl Cluster {
+    pub(super) fn new(seed: u64, hosts: usize) -> Self {
+        let mut cluster = Self {
+            now: Instant::from_micros(1_000_000),
+            nodes: Vec::new(),
+            references: BTreeMap::new(),
+            messages: BTreeMap::new(),
+            directory: true,
+            published: BTreeMap::new(),
+            executor: Numbers::default(),
+            relays: BTreeMap::new(),
+            queue: BTreeMap::new(),
+            order: 0,
+            links: BTreeMap::new(),
+            cuts: BTreeSet::new(),
+            rng: ChaCha8Rng::seed_from_u64(seed),
+            next_ticket: 0,
+            view_version: 0,
+        };
+        for _ in 0..hosts {
+            cluster.add(true);
+        }
+        cluster
+    }
+
+    /// A node joins; at once in everybody's view.
+    pub(super) fn add(&mut self, hosts: bool) -> usize {
+        let index = self.nodes.len();
+        let number = u8::try_from(index + 1).unwrap();
+        self.start(index, PeerId([number; 32]), 1, hosts);
+        index
+    }
+
+    /// The peer of a node that is gone starts again, as a new process.
+    pub(super) fn restart(&mut self, old: usize) -> usize {
+        let index = self.nodes.len();
+        let ProcessId { peer, incarnation } = self.nodes[old].process;
+        self.nodes[old].in_view = false;
+        self.start(index, peer, incarnation.0 + 1, true);
+        index
+    }
+
+    fn start(&mut self, index: usize, peer: PeerId, incarnation: u64, hosts: bool) {
+        let process = ProcessId {
+            peer,
+            incarnation: Incarnation(incarnation),
+        };
+        let seed = self.rng.random();
+        let methods = Arc::new(Numbers::default());
+        let machine = Objects::new(ObjectsConfig::default(), process, methods, seed);
+        self.nodes.push(Node {
+            machine,
+            process,
+            state: State::Running,
+            leaving: false,
+            events: Vec::new(),
+            in_view: hosts,
+            hosts,
+            missed: Vec::new(),
+            frozen_at: self.now,
+        });
+        debug_assert_eq!(index + 1, self.nodes.len());
+        self.announce();
+    }
+
+    fn view(&self) -> MembershipView {
+        let members = self
+            .nodes
+            .iter()
+            .filter(|node| node.in_view)
+            .map(|node| Member {
+                record: Arc::new(record(node)),
+                state: MemberState::Alive,
+            });
+        MembershipView::new(self.view_version, members.collect())
+    }
+
+    /// Everybody sees the members as they are now.
+    pub(super) fn announce(&mut self) {
+        self.view_version += 1;
+        let view = self.view();
+        for node in 0..self.nodes.len() {
+            self.command(node, Command::View(view.clone()));
+        }
+    }
+
+    pub(super) fn kill(&mut self, node: usize) {
+        self.nodes[node].state = State::Dead;
+        self.at(self.now + DETECTION, Happening::Unseen { node });
+        self.reset_links(node, LinkDown::Refused);
+    }
+
+    /// The process stops but its links stay.
+    pub(super) fn freeze(&mut self, node: usize) {
+        self.nodes[node].state = State::Frozen;
+        self.nodes[node].frozen_at = self.now;
+    }
+
+    /// The process goes on: it finds that it was stopped, and its links are reset.
+    pub(super) fn thaw(&mut self, node: usize) {
+        self.nodes[node].state = State::Running;
+        let stopped = self.now.since(self.nodes[node].frozen_at) > Duration::from_secs(1);
+        let missed = core::mem::take(&mut self.nodes[node].missed);
+        if stopped {
+            self.command(node, Command::Stopped);
+            self.reset_links(node, LinkDown::Closed);
+        }
+        for input in missed {
+            let stale = matches!(input, Input::Received { .. } | Input::LinkUp(_));
+            if !(stopped && stale) {
+                self.input(node, input);
+            }
+        }
+    }
+
+    /// The two no longer reach each other; links do not notice.
+    pub(super) fn cut(&mut self, a: usize, b: usize) {
+        self.cuts.insert((a.min(b), a.max(b)));
+    }
+
+    pub(super) fn heal(&mut self, a: usize, b: usize) {
+        self.cuts.remove(&(a.min(b), a.max(b)));
+    }
+
+    /// The node says that it leaves, and hands over.
+    pub(super) fn drain(&mut self, node: usize) {
+        self.nodes[node].leaving = true;
+        self.announce();
+        self.command(node, Command::Drain);
+    }
+
+    /// The node has said goodbye: gone from the view at once.
+    pub(super) fn leave(&mut self, node: usize) {
+        self.nodes[node].state = State::Dead;
+        self.nodes[node].in_view = false;
+        self.announce();
+        self.reset_links(node, LinkDown::Closed);
+    }
+
+    fn reset_links(&mut self, node: usize, reason: LinkDown) {
+        let linked: Vec<(usize, usize)> = self.links.keys().copied().collect();
+        let mut others = BTreeSet::new();
+        for (from, to) in linked {
+            if from == node || to == node {
+                self.links.remove(&(from, to));
+                others.insert(if from == node { to } else { from });
+            }
+        }
+        for other in others {
+            let process = self.nodes[node].process;
+            let input = Input::LinkDown { process, reason };
+            let at = self.now + Duration::from_millis(5);
+            self.at(at, Happening::Input { node: other, input });
+        }
+    }
+
+    pub(super) fn ticket(&mut self) -> Ticket {
+        self.next_ticket += 1;
+        Ticket(self.next_ticket)
+    }
+
+    pub(super) fn command(&mut self, node: usize, command: Command) {
+        self.input(node, Input::Command(command));
+    }
+
+    /// Begins to make a number on this node; see [`created`](Self::created).
+    pub(super) fn begin_create(&mut self, node: usize, initial: u64) -> (Ticket, HandleId) {
+        let ticket = self.ticket();
+        let handle = HandleId(ticket.0);
+        let creation = Creation {
+            kind: KIND.to_string(),
+            kind_version: 1,
+            state: number(initial),
+            factor: 3,
+            id: None,
+            members: None,
+            handle,
+            timeout: Duration::from_secs(10),
+        };
+        self.command(node, Command::Create { ticket, creation });
+        (ticket, handle)
+    }
+
+    /// Makes a number and waits for it.
+    pub(super) fn create(&mut self, node: usize, initial: u64) -> (RawRef, HandleId) {
+        let (ticket, handle) = self.begin_create(node, initial);
+        self.run_until("an object is made", |c| c.created(node, ticket).is_some());
+        let reference = self.created(node, ticket).unwrap();
+        self.references.insert(reference.id, reference.clone());
+        (reference, handle)
+    }
+
+    pub(super) fn created(&self, node: usize, ticket: Ticket) -> Option<RawRef> {
+        self.nodes[node].events.iter().find_map(|event| match event {
+            Event::Created { ticket: t, result } if *t == ticket => {
+                Some(result.clone().expect("the object is made"))
+            }
+            _ => None,
+        })
+    }
+
+    pub(super) fn invocation(&self, target: &RawRef, method: &str, argument: u64) -> Invocation {
+        Invocation {
+            handle: HandleId(1 << 40),
+            target: target.clone(),
+            method: MethodId::of(method),
+            write: Numbers::is_write(method),
+            codec: Codec::Cbor,
+            arguments: number(argument),
+            timeout: Duration::from_secs(10),
+            one_way: false,
+            parent: None,
+        }
+    }
+
+    pub(super) fn invoke(&mut self, node: usize, invocation: Invocation) -> Ticket {
+        let ticket = self.ticket();
+        self.command(node, Command::Invoke { ticket, invocation });
+        ticket
+    }
+
+    pub(super) fn completion(&self, node: usize, ticket: Ticket) -> Option<Completion> {
+        let events = self.nodes[node].events.iter();
+        events.rev().find_map(|event| match event {
+            Event::Completed {
+                ticket: t,
+                completion,
+            } if *t == ticket => Some(completion.clone()),
+            _ => None,
+        })
+    }
+
+    pub(super) fn wait(&mut self, node: usize, ticket: Ticket) -> Outcome {
+        self.run_until("the call ends", |c| c.completion(node, ticket).is_some());
+        self.completion(node, ticket).unwrap().outcome
+    }
+
+    /// Calls through `handle` and waits for the result, a number.
+    pub(super) fn call(
+        &mut self,
+        node: usize,
+        handle: HandleId,
+        (target, method, argument): (&RawRef, &str, u64),
+    ) -> Result<u64, Outcome> {
+        let mut invocation = self.invocation(target, method, argument);
+        invocation.handle = handle;
+        let ticket = self.invoke(node, invocation);
+        match self.wait(node, ticket) {
+            Outcome::Returned(bytes) => Ok(read(&bytes)),
+            other => Err(other),
+        }
+    }
+
+    /// Where the primary of this object is, as the living replicas see it.
+    pub(super) fn primary(&self, object: ObjectId) -> Option<usize> {
+        let newest = self
+            .living()
+            .filter_map(|node| Some((node, self.nodes[node].machine.replica(&object)?)))
+            .filter(|(_, replica)| replica.is_primary())
+            .max_by_key(|(_, replica)| {
+                let ballot = replica.value().map(|(ballot, _, _)| ballot);
+                (replica.configuration().epoch, ballot)
+            });
+        newest.map(|(node, _)| node)
+    }
+
+    /// The members of the object's set, as its primary has it.
+    pub(super) fn members(&self, object: ObjectId) -> Vec<usize> {
+        let Some(primary) = self.primary(object) else {
+            return Vec::new();
+        };
+        let replica = self.nodes[primary].machine.replica(&object).unwrap();
+        let processes = replica.configuration().processes();
+        processes.map(|process| self.index(process)).collect()
+    }
+
+    /// The newest state that the living replicas hold.
+    pub(super) fn state(&self, object: ObjectId) -> Option<u64> {
+        let node = self.primary(object)?;
+        let replica = self.nodes[node].machine.replica(&object)?;
+        replica.value().map(|(_, _, value)| read(&value.state))
+    }
+
+    pub(super) fn living(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.nodes.len()).filter(|node| self.nodes[*node].state == State::Running)
+    }
+
+    pub(super) fn index(&self, process: ProcessId) -> usize {
+        let mut nodes = self.nodes.iter();
+        nodes.position(|node| node.process == process).unwrap()
+    }
+
+    pub(super) fn count(&self, node: usize, of: impl Fn(&Event) -> bool) -> usize {
+        self.nodes[node].events.iter().filter(|e| of(e)).count()
+    }
+
+    /// Lets time pass.
+    pub(super) fn run(&mut self, time: Duration) {
+        let end = self.now + time;
+        while self.queue.keys().next().is_some_and(|(at, _)| *at <= end) {
+            self.step();
+        }
+        self.now = end;
+    }
+
+    /// Lets time pass until something holds, half a minute at most.
+    pub(super) fn run_until(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let end = self.now + Duration::from_secs(30);
+        while !holds(self) {
+            let next = self.queue.keys().next().copied();
+            let in_time = next.is_some_and(|(at, _)| at <= end);
+            assert!(in_time, "waited in vain until {what}");
+            self.step();
+        }
+    }
+
+    /// Whether nothing is under way and no timer is set.
+    pub(super) fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    fn at(&mut self, at: Instant, happening: Happening) {
+        self.order += 1;
+        self.queue.insert((at, self.order), happening);
+    }
+
+    fn step(&mut self) {
+        let Some(((at, _), happening)) = self.queue.pop_first() else {
+            return;
+        };
+        self.now = self.now.max(at);
+        match happening {
+            Happening::Input { node, input } => self.input(node, input),
+            Happening::Deliver { from, to, message } => self.deliver(from, to, message),
+            Happening::Executed { node, executed } => {
+                self.input(node, Input::Command(Command::Executed(executed)));
+            }
+            Happening::Unseen { node } => {
+                self.nodes[node].in_view = false;
+                self.announce();
+            }
+        }
+    }
+
+    fn deliver(&mut self, from: usize, to: usize, message: Message) {
+        let cut = self.cuts.contains(&(from.min(to), from.max(to)));
+        let process = self.nodes[to].process;
+        let dead = self.nodes[to].state == State::Dead;
+        if dead || cut {
+            let (reason, after) = if dead {
+                (LinkDown::Refused, Duration::from_millis(5))
+            } else {
+                (LinkDown::Unreachable, DIAL)
+            };
+            let input = Input::LinkDown { process, reason };
+            self.at(self.now + after, Happening::Input { node: from, input });
+            return;
+        }
+        let from = self.nodes[from].process;
+        self.input(to, Input::Received { from, message });
+    }
+
+    fn input(&mut self, node: usize, input: In) {
+        match self.nodes[node].state {
+            State::Dead => return,
+            State::Frozen => {
+                self.nodes[node].missed.push(input);
+                return;
+            }
+            State::Running => {}
+        }
+        let mut outputs: Vec<Output<Message, Timer, Event>> = Vec::new();
+        self.nodes[node].machine.handle(self.now, input, &mut outputs);
+        self.nodes[node].machine.check_invariants();
+        for output in outputs {
+            match output {
+                Output::Send { to, message } => self.send(node, to, message),
+                Output::SetTimer { timer, after } => {
+                    let input = Input::TimerFired(timer);
+                    self.at(self.now + after, Happening::Input { node, input });
+                }
+                Output::Emit(event) => self.event(node, event),
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, to: ProcessId, message: Message) {
+        let to = self.index(to);
+        assert_ne!(from, to, "a message to itself stays inside the machine");
+        *self.messages.entry((from, to)).or_default() += 1;
+        let delay = Duration::from_micros(self.rng.random_range(DELAY..2 * DELAY));
+        let last = self.links.get(&(from, to)).copied().unwrap_or_default();
+        let at = (self.now + delay).max(last);
+        self.links.insert((from, to), at);
+        self.at(at, Happening::Deliver { from, to, message });
+    }
+
+    fn event(&mut self, node: usize, event: Event) {
+        match &event {
+            Event::Execute(execution) => self.execute(node, execution.clone()),
+            Event::Publish {
+                object,
+                configuration,
+            } => {
+                let sets = self.published.entry(*object).or_default();
+                sets.insert(configuration.clone());
+            }
+            Event::Lookup(object) => self.look_up(node, *object),
+            Event::Completed { ticket, completion } => {
+                if let Some(relay) = self.relays.remove(ticket) {
+                    let outcome = completion.outcome.clone();
+                    self.relayed(relay, outcome);
+                }
+            }
+            _ => {}
+        }
+        self.nodes[node].events.push(event);
+    }
+
+    fn look_up(&mut self, node: usize, object: ObjectId) {
+        let sets = self.published.get(&object).filter(|_| self.directory);
+        let records: Vec<Bytes> = sets
+            .into_iter()
+            .flatten()
+            .filter_map(|configuration| {
+                let record = crate::directory::DirectoryRecord {
+                    object,
+                    kind: String::from(KIND),
+                    configuration: configuration.clone(),
+                };
+                record.encode()
+            })
+            .collect();
+        let at = self.now + Duration::from_millis(30);
+        for command in [
+            Command::DirectoryFound { object, records },
+            Command::DirectoryExhausted(object),
+        ] {
+            let input = Input::Command(command);
+            self.at(at, Happening::Input { node, input });
+        }
+    }
+
+    fn execute(&mut self, node: usize, execution: Execution) {
+        match self.executor.start(&execution, &self.references) {
+            Started::Done(ran, after) => self.executed(node, &execution, ran, after),
+            Started::Relay(target) => {
+                let call = execution.calls[0].clone();
+                let mut holds = call.chain.holds.clone();
+                holds.push(execution.object);
+                let chain = CallChain {
+                    holds,
+                    ..call.chain.clone()
+                };
+                let mut invocation = self.invocation(&target, "slow_add", 1);
+                invocation.handle = HandleId(1 << 41 | execution.key.attempt);
+                invocation.timeout = call.budget;
+                invocation.parent = Some(Parent { chain, ordinal: 0 });
+                let ticket = self.ticket();
+                self.relays.insert(ticket, Relay { node, execution });
+                let input = Input::Command(Command::Invoke { ticket, invocation });
+                self.at(self.now, Happening::Input { node, input });
+            }
+        }
+    }
+
+    fn relayed(&mut self, relay: Relay, outcome: Outcome) {
+        let state = read(&relay.execution.state) + 1;
+        let ran = match outcome {
+            Outcome::Returned(result) => Ran::Returned {
+                result,
+                state: Some(number(state)),
+                after_commit: Vec::new(),
+            },
+            Outcome::Failed(failure) => Ran::Failed(failure),
+            _ => Ran::Failed(crate::outcome::Failure::Returned(Bytes::new())),
+        };
+        let after = Duration::from_micros(50);
+        self.executed(relay.node, &relay.execution, vec![ran], after);
+    }
+
+    fn executed(&mut self, node: usize, execution: &Execution, ran: Vec<Ran>, after: Duration) {
+        let executed = Executed {
+            object: execution.object,
+            key: execution.key,
+            ran,
+        };
+        self.at(self.now + after, Happening::Executed { node, executed });
+    }
+}
+
+fn record(node: &Node) -> MemberRecord {
+    let kind = HostedKind {
+        name: KIND.to_string(),
+        version: 1,
+        methods: Vec::new(),
+    };
+    MemberRecord {
+        process: node.process,
+        sequence: 0,
+        addresses: Vec::new(),
+        kinds: if node.hosts { vec![kind] } else { Vec::new() },
+        capacity: 1_000_000,
+        load: 0,
+        labels: Vec::new(),
+        leaving: node.leaving,
+        stamp: node.machine.next_stamp(),
+    }
+}
+
+pub(super) fn number(value: u64) -> Bytes {
+    Bytes::copy_from_slice(&value.to_le_bytes())
+}
+
+pub(super) fn read(bytes: &[u8]) -> u64 {
+    bytes.try_into().map_or(0, u64::from_le_bytes)
+}
