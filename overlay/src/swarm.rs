@@ -1,5 +1,6 @@
 //! Swarms: TCP, noise, yamux. The only place that names their types.
 
+use std::error::Error;
 use std::io;
 use std::num::{NonZeroU8, NonZeroUsize};
 use std::pin::Pin;
@@ -64,6 +65,7 @@ fn transport(keypair: &Keypair) -> io::Result<Boxed<(PeerId, StreamMuxerBox)>> {
     yamux.set_max_num_streams(STREAMS_MAX);
     let noise = noise::Config::new(keypair).map_err(io::Error::other)?;
     let transport = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
+        .map_err(TcpError::from)
         .upgrade(Version::V1Lazy)
         .authenticate(noise)
         .multiplex(yamux)
@@ -77,20 +79,41 @@ pub(crate) fn is_refusal(error: &DialError) -> bool {
     match error {
         DialError::WrongPeerId { .. } => true,
         DialError::Transport(attempts) => {
-            !attempts.is_empty() && attempts.iter().all(|(_, error)| refused(error))
+            !attempts.is_empty() && attempts.iter().all(|(_, error)| is_refused(error))
         }
         _ => false,
     }
 }
 
-fn refused(error: &(dyn std::error::Error + 'static)) -> bool {
+fn is_refused(error: &(dyn Error + 'static)) -> bool {
     let mut error = Some(error);
     while let Some(current) = error {
-        let kind = current.downcast_ref::<io::Error>().map(io::Error::kind);
-        if kind == Some(io::ErrorKind::ConnectionRefused) {
+        if current.is::<Refused>() {
             return true;
         }
         error = current.source();
     }
     false
+}
+
+/// An error of the TCP transport. libp2p wraps errors in `Either`s, whose `source` skips the
+/// wrapped error itself, so that only its source can be found again.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+struct TcpError {
+    error: io::Error,
+    #[source]
+    refused: Option<Refused>,
+}
+
+/// Nobody listens there.
+#[derive(Debug, thiserror::Error)]
+#[error("connection refused")]
+struct Refused;
+
+impl From<io::Error> for TcpError {
+    fn from(error: io::Error) -> Self {
+        let refused = (error.kind() == io::ErrorKind::ConnectionRefused).then_some(Refused);
+        Self { error, refused }
+    }
 }

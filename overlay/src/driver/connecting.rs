@@ -13,8 +13,9 @@ use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, Stream};
 use overlay_proto::{Command, Input, LinkDown, PeerId, ProcessId};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use super::peering::{Attempt, BUSY_PAUSE, BUSY_TRIES, Connection, Peering};
+use super::peering::{Attempt, BUSY_PAUSE, BUSY_TRIES, Connection, Peering, REDIAL_PAUSE, REDIALS};
 use super::{Driver, Due, TaskResult};
 use crate::identity::to_libp2p;
 use crate::link::handler::Purpose;
@@ -107,13 +108,17 @@ impl Driver {
         let Some(peering) = self.peers.get_mut(&peer) else {
             return;
         };
-        let options = DialOpts::peer_id(name)
-            .condition(PeerCondition::Always)
-            .addresses(peering.addresses.clone())
-            .extend_addresses_through_behaviour()
-            .allocate_new_port()
-            .build();
+        let options = DialOpts::peer_id(name).condition(PeerCondition::Always);
+        let options = if peering.addresses.is_empty() {
+            options.allocate_new_port().build()
+        } else {
+            options
+                .addresses(peering.addresses.clone())
+                .allocate_new_port()
+                .build()
+        };
         peering.attempt = Some(Attempt::Dialling(options.connection_id()));
+        peering.dialled = Some(Instant::now());
         if let Err(error) = self.swarm.dial(options) {
             tracing::debug!(%peer, %error, "cannot dial");
             self.failed(peer, LinkDown::Unreachable);
@@ -140,8 +145,10 @@ impl Driver {
             Some(Attempt::Dialling(dialling)) => dialling != id && !dialled,
             Some(Attempt::Opening(_) | Attempt::Offered(..)) => true,
         };
-        if dialled && !busy && self.shared.links.get(&peer).is_none() {
-            self.open_link(peer, id);
+        match self.shared.links.get(&peer) {
+            Some(_) if dialled => drop(self.swarm.close_connection(id)),
+            None if dialled && !busy => self.open_link(peer, id),
+            _ => {}
         }
     }
 
@@ -153,7 +160,7 @@ impl Driver {
         };
         peering.connections.retain(|known| known.id != connection);
         if peering.attempt == Some(Attempt::Opening(connection)) {
-            self.failed(peer, LinkDown::Unreachable);
+            self.failed_half_way(peer);
         }
         self.forget_if_idle(peer);
     }
@@ -284,10 +291,11 @@ impl Driver {
                 tracing::debug!(%peer, %error, "no answer to a hello");
                 if error.is_unknown_protocol() {
                     self.note_stranger(peer, connection);
+                    self.failed(peer, LinkDown::Unreachable);
                 } else {
                     self.swarm.close_connection(connection);
+                    self.failed_half_way(peer);
                 }
-                self.failed(peer, LinkDown::Unreachable);
             }
         }
     }
@@ -300,12 +308,26 @@ impl Driver {
         let Some(peering) = self.peers.get_mut(&peer) else {
             return;
         };
-        peering.busy += 1;
-        if peering.busy > BUSY_TRIES {
+        peering.tries += 1;
+        if peering.tries > BUSY_TRIES {
             return self.failed(peer, LinkDown::Unreachable);
         }
         peering.attempt = Some(Attempt::Paused);
         self.timers.set(Due::Retry(peer), BUSY_PAUSE);
+    }
+
+    /// A new dial of a broken link was accepted and then cut, as a dying process may do whose
+    /// sockets close one after the other: the next one will tell.
+    pub(super) fn failed_half_way(&mut self, peer: PeerId) {
+        let Some(peering) = self.peers.get_mut(&peer) else {
+            return;
+        };
+        peering.tries += 1;
+        if peering.lost.is_none() || peering.tries > REDIALS {
+            return self.failed(peer, LinkDown::Unreachable);
+        }
+        peering.attempt = Some(Attempt::Paused);
+        self.timers.set(Due::Retry(peer), REDIAL_PAUSE);
     }
 
     pub(super) fn retry(&mut self, peer: PeerId) {
@@ -368,16 +390,20 @@ impl Driver {
         let peering = self.peers.entry(peer).or_default();
         peering.learn(&from.addresses);
         peering.last_nonce = Some(nonce);
-        peering.busy = 0;
+        peering.tries = 0;
         let dialled = peering
             .connection(connection)
             .and_then(|known| known.dialled.clone());
         let lost = peering.lost.take();
-        if matches!(
-            peering.attempt,
-            Some(Attempt::Dialling(_) | Attempt::Paused)
-        ) {
+        if !matches!(peering.attempt, Some(Attempt::Offered(..))) {
             peering.attempt = None;
+        }
+        let surplus: Vec<ConnectionId> = (peering.connections.iter())
+            .filter(|known| known.id != connection && known.dialled.is_some())
+            .map(|known| known.id)
+            .collect();
+        for connection in surplus {
+            self.swarm.close_connection(connection);
         }
         let id = LinkId(self.next_link);
         self.next_link += 1;
@@ -478,7 +504,7 @@ impl Driver {
             return;
         };
         peering.attempt = None;
-        peering.busy = 0;
+        peering.tries = 0;
         let lost = peering.lost.take();
         let asked = std::mem::take(&mut peering.asked);
         let waiting = self.shared.links.give_up(&peer, None);

@@ -22,6 +22,11 @@ pub(super) const BUSY_PAUSE: Duration = Duration::from_millis(100);
 /// Tries of a busy link; in all about as long as a connection attempt.
 pub(super) const BUSY_TRIES: u32 = 20;
 
+/// Pause before a broken link is dialled again that was cut half-way.
+pub(super) const REDIAL_PAUSE: Duration = Duration::from_millis(20);
+/// Dials of a broken link that may be cut half-way.
+pub(super) const REDIALS: u32 = 5;
+
 /// A connection with a peer.
 #[derive(Clone, Debug)]
 pub(super) struct Connection {
@@ -51,6 +56,8 @@ pub(super) enum Attempt {
 pub(super) struct Peering {
     pub(super) connections: Vec<Connection>,
     pub(super) attempt: Option<Attempt>,
+    /// When the last dial began.
+    pub(super) dialled: Option<Instant>,
     /// The nonce of the last confirmed link.
     pub(super) last_nonce: Option<u64>,
     /// The process of a broken link; its end is not told before a new dial was tried.
@@ -59,8 +66,8 @@ pub(super) struct Peering {
     pub(super) addresses: Vec<Multiaddr>,
     /// The machine waits for the outcome of a dial.
     pub(super) asked: bool,
-    /// How often the other side was busy.
-    pub(super) busy: u32,
+    /// Tries of the link in the making that ended in a pause.
+    pub(super) tries: u32,
 }
 
 impl Peering {

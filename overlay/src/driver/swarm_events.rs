@@ -29,6 +29,8 @@ use crate::swarm::is_refusal;
 
 /// Longest wait for the first bytes of a bulk stream.
 const BULK_PREFACE_TIMEOUT: Duration = Duration::from_secs(3);
+/// A dial that failed sooner was answered somehow.
+const QUICK_FAILURE: Duration = Duration::from_secs(1);
 /// A link that this side closes and the other does not is cut after this.
 const CLOSE_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -153,17 +155,20 @@ impl Driver {
         let Some(peer) = name.as_ref().and_then(from_libp2p) else {
             return;
         };
-        let attempt = self.peers.get(&peer).and_then(|peering| peering.attempt);
-        if attempt == Some(Attempt::Dialling(connection)) {
-            let refused = is_refusal(error);
-            self.failed(
-                peer,
-                if refused {
-                    LinkDown::Refused
-                } else {
-                    LinkDown::Unreachable
-                },
-            );
+        let Some(peering) = self.peers.get(&peer) else {
+            return;
+        };
+        let quick = peering
+            .dialled
+            .is_some_and(|at| at.elapsed() < QUICK_FAILURE);
+        if peering.attempt == Some(Attempt::Dialling(connection)) {
+            if is_refusal(error) {
+                self.failed(peer, LinkDown::Refused);
+            } else if quick {
+                self.failed_half_way(peer);
+            } else {
+                self.failed(peer, LinkDown::Unreachable);
+            }
         }
     }
 

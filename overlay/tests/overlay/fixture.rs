@@ -1,7 +1,7 @@
 //! Nodes that find each other by nothing but what a test gives them.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +13,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A builder of nodes on loopback without any discovery.
 pub(crate) fn builder() -> Builder {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    drop(
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_test_writer()
+            .try_init(),
+    );
     Node::builder()
         .ignore_environment()
         .cluster("test")
