@@ -10,7 +10,6 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use objects_proto::caller::HandleId;
-use objects_proto::frame;
 use objects_proto::machine::{Command, Event as MachineEvent, Ticket, Timer};
 use objects_proto::message::Message;
 use objects_proto::objects::Objects;
@@ -22,6 +21,7 @@ use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::events::{Event, EventSource};
 use crate::executor::Executors;
+use crate::frame;
 use crate::timers::Timers;
 use crate::waiting::{Answer, Waiter, Waiting};
 
