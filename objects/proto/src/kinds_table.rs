@@ -14,6 +14,7 @@ use overlay_proto::member::{HostedKind, KINDS_MAX};
 
 use crate::arguments::Arguments;
 use crate::context::Context;
+use crate::depth::{STATE_DEPTH_MAX, is_shallow};
 use crate::method::Method;
 use crate::object::MethodId;
 use crate::outcome::Cause;
@@ -143,6 +144,10 @@ pub(crate) fn method_of(kind: &dyn Kind, method: MethodId) -> Result<&'static Me
 pub fn encode_state<K: SharedObject>(state: &K) -> Result<Bytes, Cause> {
     let bytes = (K::STATE.encode)(state).map_err(|problem| bad_state::<K>(&problem))?;
     within_limit(bytes.len())?;
+    if !is_shallow(&bytes) {
+        let text = format!("nested deeper than {STATE_DEPTH_MAX}");
+        return Err(bad_state::<K>(&text));
+    }
     Ok(Bytes::from(bytes))
 }
 

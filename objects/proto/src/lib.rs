@@ -14,6 +14,7 @@ pub mod caller;
 pub mod client;
 pub mod config;
 pub mod context;
+mod depth;
 pub mod creation;
 pub mod directory;
 pub mod error;

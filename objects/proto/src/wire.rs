@@ -20,6 +20,7 @@ pub const VALUE_DEPTH_MAX: usize = 128;
     message = "`{Self}` cannot cross the network",
     label = "an argument or a result of a remote method must be serialisable",
     note = "derive `serde::Serialize` and `serde::Deserialize` for `{Self}`",
+    note = "a proxy is not data: pass a `Ref`, and bind it with `cx.get(reference)`",
     note = "a method that is not meant to be remote belongs in an ordinary `impl` block, or gets \
             `#[local]`"
 )]

@@ -30,9 +30,16 @@ thread_local! {
 #[derive(Serialize)]
 struct Tally {
     sum: i64,
+    /// As deep as it is asked to be.
+    tree: Option<Box<Tree>>,
     /// Not part of the state: tells a servant that was kept from one that was decoded.
     #[serde(skip)]
     here: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Tree {
+    below: Option<Box<Tree>>,
 }
 
 impl<'de> Deserialize<'de> for Tally {
@@ -40,10 +47,11 @@ impl<'de> Deserialize<'de> for Tally {
         #[derive(Deserialize)]
         struct Plain {
             sum: i64,
+            tree: Option<Box<Tree>>,
         }
         DECODED.set(DECODED.get() + 1);
-        let Plain { sum } = Plain::deserialize(input)?;
-        Ok(Self { sum, here: 0 })
+        let Plain { sum, tree } = Plain::deserialize(input)?;
+        Ok(Self { sum, tree, here: 0 })
     }
 }
 
@@ -87,6 +95,14 @@ impl Tally {
         "x".repeat(bytes)
     }
 
+    fn deepen(&mut self, levels: u32) {
+        for _ in 0..levels {
+            self.tree = Some(Box::new(Tree {
+                below: self.tree.take(),
+            }));
+        }
+    }
+
     async fn later(&mut self) -> i64 {
         self.sum += 1;
         std::future::pending().await
@@ -128,7 +144,12 @@ fn servants(limits: ServantLimits) -> Servants {
 }
 
 fn state(sum: i64) -> Bytes {
-    encode_state(&Tally { sum, here: 0 }).unwrap()
+    encode_state(&Tally {
+        sum,
+        tree: None,
+        here: 0,
+    })
+    .unwrap()
 }
 
 fn sum(state: &Bytes) -> i64 {
@@ -336,6 +357,25 @@ fn a_result_beyond_the_limit_undoes_its_write() {
     let ran = run(&mut servants, execution(1, 1, &state(0), calls));
     assert!(matches!(&ran[0], Ran::Refused(Cause::TooLarge { .. })));
     assert_eq!(number(&ran[1]), 1);
+}
+
+#[test]
+fn a_state_that_could_not_be_decoded_again_is_not_kept() {
+    let mut servants = servants(ServantLimits::default());
+    let calls = vec![
+        call("deepen", Some(63u32)),
+        call("deepen", Some(1u32)),
+        add(1),
+    ];
+    let ran = run(&mut servants, execution(1, 1, &state(0), calls));
+    let deepest = shipped(&ran[0]);
+    assert!(decode_state::<Tally>(&deepest).is_ok());
+    assert!(
+        matches!(&ran[1], Ran::Refused(Cause::BadState { .. })),
+        "{:?}",
+        ran[1]
+    );
+    assert_eq!(number(&ran[2]), 1);
 }
 
 #[test]
