@@ -206,3 +206,6 @@ impl GossipBatch {
         codec::decode_limited(bytes, GOSSIP_BYTES_MAX)
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

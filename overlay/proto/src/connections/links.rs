@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::config::ConnectionsConfig;
-use crate::id::{PeerId, ProcessId};
+use crate::id::{Incarnation, PeerId, ProcessId};
 use crate::time::Instant;
 
 /// Links closed at one look, so that a wrong idea of what is surplus does little harm.
@@ -62,7 +62,6 @@ impl Links {
     /// Whether there is a link with any process of this peer.
     #[must_use]
     pub fn has_peer(&self, peer: &PeerId) -> bool {
-        use crate::id::Incarnation;
         let first = ProcessId {
             peer: *peer,
             incarnation: Incarnation(0),

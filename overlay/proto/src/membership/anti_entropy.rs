@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::merge::Source;
 use super::table::{BUCKETS, News};
 use super::{Cx, Entry, Membership};
 use crate::id::{ClusterId, PeerId, ProcessId};
@@ -15,7 +14,7 @@ use crate::message::{Digest, Message, SummaryEntry, SyncEntry};
 use crate::time::Duration;
 
 /// Members listed in one summary; the other buckets have their turn in the next exchange.
-const SUMMARY_MAX: usize = 2_000;
+const SUMMARY_MAX: usize = 1_500;
 /// Bytes of records in one message.
 const RECORDS_BYTES: usize = 48 * 1024;
 /// Records sent in one exchange.
@@ -199,13 +198,6 @@ impl Membership {
         }
         if self.role == Role::Member && !want.is_empty() {
             self.send_records(cx, from, want, Vec::new());
-        }
-    }
-
-    /// Records of other members, asked for as one would ask a registry.
-    pub fn on_list<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, records: &[SignedRecord]) {
-        for record in records {
-            self.learn(cx, record, Source::Sync);
         }
     }
 

@@ -207,7 +207,6 @@ impl Membership {
         if first {
             self.doubt(cx, process);
         }
-        self.judge(cx);
         news
     }
 
@@ -285,7 +284,6 @@ impl Membership {
         if first {
             self.doubt(cx, process);
         }
-        self.judge(cx);
     }
 
     /// `process` is in doubt from now on: the view says so, and the process hears of it on

@@ -117,6 +117,7 @@ impl Suspicions {
     pub(super) fn postpone(&mut self, pause: Duration) {
         for case in self.cases.values_mut() {
             case.since = case.since + pause;
+            case.renewed = case.renewed + pause;
             case.due_at = case.due_at.map(|due| due + pause);
         }
     }

@@ -1,6 +1,8 @@
 //! Stories of whole overlays in a small world: links with latency, gossip that may get lost,
 //! processes that crash, freeze and come back.
 
+mod hostile;
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
