@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The command line of a peer, as a library: a program with its own kinds gets all of it.
+//!
+//! ```no_run
+//! # use objects::shared;
+//! # use serde::{Deserialize, Serialize};
+//! # #[derive(Serialize, Deserialize)]
+//! # struct Cart { items: Vec<String> }
+//! # #[shared]
+//! # impl Cart { fn items(&self) -> Vec<String> { self.items.clone() } }
+//! fn main() -> std::process::ExitCode {
+//!     peer::main(|node| node.host::<Cart>())
+//! }
+//! ```
+
+mod cli;
+mod client;
+mod commands;
+mod demo;
+mod exit;
+mod output;
+#[doc(hidden)]
+pub mod processes;
+
+pub use cli::main;
+pub use exit::Exit;

@@ -1,3 +1,5 @@
-//! Placeholder.
+//! The `peer` binary: hosts the standard kinds.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    peer::main(|node| node)
+}

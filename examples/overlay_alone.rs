@@ -1,0 +1,3 @@
+//! The overlay without objects.
+
+fn main() {}

@@ -1,0 +1,187 @@
+//! What can be asked on the command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+use objects::Builder;
+
+use crate::exit::Exit;
+use crate::{commands, demo};
+
+/// Shared objects on a LAN: host them, call them, lose a peer, keep going.
+///
+/// Exit codes: 0 done; 1 the call ran and said no; 2 usage; 3 not executed; 4 unknown whether
+/// it ran.
+#[derive(Parser)]
+#[command(name = "peer", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct Global {
+    /// Print JSON for machines instead of text for people.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Name of the cluster [default: PYDO_CLUSTER, else `lan`].
+    #[arg(long, global = true)]
+    pub(crate) cluster: Option<String>,
+    /// A registry, `host:port`; may be given several times [default: PYDO_REGISTRY].
+    #[arg(long, global = true)]
+    pub(crate) registry: Vec<String>,
+    /// A peer to join through, `host:port`; may be given several times [default: PYDO_PEER].
+    #[arg(long = "peer", global = true)]
+    pub(crate) peers: Vec<String>,
+    /// Do not look for peers by mDNS.
+    #[arg(long, global = true)]
+    pub(crate) no_mdns: bool,
+    /// Do not look for peers among the processes of this machine.
+    #[arg(long, global = true)]
+    pub(crate) no_local: bool,
+    /// Seconds until a command gives up.
+    #[arg(long, global = true, default_value_t = 10.0)]
+    pub(crate) timeout: f64,
+}
+
+impl Global {
+    /// Longest wait of a command.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::try_from_secs_f64(self.timeout).unwrap_or(Duration::from_secs(10))
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a peer that hosts objects, until SIGTERM or Ctrl-C: then it hands over and leaves;
+    /// a second signal stops at once.
+    Run(RunArgs),
+    /// Play the story: a registry and real peers on loopback, a load, and kills.
+    Demo(demo::DemoArgs),
+    /// Run a registry, which introduces peers to each other.
+    Registry(bootstrap::daemon::DaemonArgs),
+    /// Make an object: `peer create Counter --name hits '{"count": 0}'`.
+    Create {
+        /// The kind, for example Counter, Map or Lock.
+        kind: String,
+        /// A name for it; without one it has only its id.
+        #[arg(long)]
+        name: Option<String>,
+        /// The initial state [default: the kind's default].
+        state: Option<String>,
+    },
+    /// Call a method: `peer call hits increment 1`.
+    Call {
+        /// The object's name, or its id.
+        object: String,
+        /// The method.
+        method: String,
+        /// The arguments in order, each as JSON; a bare word is taken as a string.
+        arguments: Vec<String>,
+    },
+    /// Show the peers of the cluster.
+    Members,
+    /// Show the named objects.
+    Objects,
+    /// Explain where an object is, and what it survives.
+    Inspect {
+        /// The object's name, or its id.
+        object: String,
+    },
+    /// Restore an object whose majority is lost from its best surviving copy. Calls that only
+    /// the lost replicas knew are lost: use it when those are gone for good.
+    Recover {
+        /// The object's name, or its id.
+        object: String,
+    },
+    /// Delete an object, and its name.
+    Delete {
+        /// The object's name, or its id.
+        object: String,
+    },
+}
+
+/// Options of `peer run`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunArgs {
+    /// Where to listen, `address:port`; may be given several times [default: PYDO_LISTEN, else
+    /// all interfaces on a free port].
+    #[arg(long)]
+    pub(crate) listen: Vec<String>,
+    /// Folder for the identity and for remembered peers [default: PYDO_DATA_DIR, else none].
+    #[arg(long)]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// A label, `key=value`; replicas avoid sharing a `host` or `zone`.
+    #[arg(long = "label")]
+    pub(crate) labels: Vec<String>,
+    /// Print the node's counters each second, with --json.
+    #[arg(long, hide = true)]
+    pub(crate) metrics: bool,
+}
+
+/// Runs the command line of this process. `kinds` adds the program's own kinds to the standard
+/// ones wherever a peer is started.
+pub fn main(kinds: impl FnOnce(Builder) -> Builder) -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Success.into()
+            };
+        }
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("cannot start the runtime: {error}");
+            return Exit::NotExecuted.into();
+        }
+    };
+    runtime.block_on(dispatch(cli, kinds)).into()
+}
+
+async fn dispatch(cli: Cli, kinds: impl FnOnce(Builder) -> Builder) -> Exit {
+    let global = cli.global;
+    match cli.command {
+        Command::Run(args) => commands::run::run(&global, &args, kinds).await,
+        Command::Demo(args) => demo::run(&global, &args).await,
+        Command::Registry(args) => match bootstrap::daemon::run(&args, global.json).await {
+            Ok(()) => Exit::Success,
+            Err(error) => {
+                eprintln!("{error}");
+                Exit::NotExecuted
+            }
+        },
+        Command::Create { kind, name, state } => {
+            commands::create::run(&global, &kind, name.as_deref(), state.as_deref()).await
+        }
+        Command::Call {
+            object,
+            method,
+            arguments,
+        } => commands::call::run(&global, &object, &method, &arguments).await,
+        Command::Members => commands::members::run(&global).await,
+        Command::Objects => commands::objects::run(&global).await,
+        Command::Inspect { object } => commands::inspect::run(&global, &object).await,
+        Command::Recover { object } => commands::recover::run(&global, &object).await,
+        Command::Delete { object } => commands::delete::run(&global, &object).await,
+    }
+}

@@ -1,0 +1,57 @@
+//! Joining for one command, as a client that hosts nothing and is not announced.
+
+use std::time::Duration;
+
+use objects::{Builder, Node};
+
+use crate::cli::Global;
+use crate::exit::Exit;
+
+/// How long a command looks for a cluster before it says that there is none.
+const FIND_PEERS: Duration = Duration::from_secs(4);
+
+/// A builder with the command line's options; the environment fills in what they leave out.
+pub(crate) fn builder(global: &Global) -> Builder {
+    let mut builder = Node::builder();
+    if let Some(cluster) = &global.cluster {
+        builder = builder.cluster(cluster);
+    }
+    for registry in &global.registry {
+        builder = builder.registry(registry);
+    }
+    for peer in &global.peers {
+        builder = builder.peer(peer);
+    }
+    if global.no_mdns {
+        builder = builder.mdns(false);
+    }
+    if global.no_local {
+        builder = builder.runtime_folder(false);
+    }
+    builder
+}
+
+/// Joins as a client and waits until a host is known. Says what is wrong otherwise.
+pub(crate) async fn join(global: &Global) -> Result<Node, Exit> {
+    let node = builder(global).client().start().await.map_err(|error| {
+        eprintln!("{error}");
+        Exit::NotExecuted
+    })?;
+    let mut watch = node.watch();
+    let found = tokio::time::timeout(FIND_PEERS, async {
+        while node.members().hosts().next().is_none() {
+            if watch.changed().await.is_err() {
+                break;
+            }
+        }
+    });
+    let ended = found.await;
+    if ended.is_err() || node.members().hosts().next().is_none() {
+        eprintln!(
+            "no peer found: none answered by mDNS, in the runtime folder, at a registry or at a \
+             given address. Start one with `peer run`, or name one with --peer or --registry."
+        );
+        return Err(Exit::NotExecuted);
+    }
+    Ok(node)
+}

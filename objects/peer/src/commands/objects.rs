@@ -1,0 +1,36 @@
+//! `peer objects`: the names of the cluster.
+
+use serde_json::{Value, json};
+
+use crate::cli::Global;
+use crate::exit::Exit;
+use crate::{client, output};
+
+pub(crate) async fn run(global: &Global) -> Exit {
+    let node = match client::join(global).await {
+        Ok(node) => node,
+        Err(exit) => return exit,
+    };
+    let exit = match node.names("").await {
+        Ok(names) if global.json => {
+            let objects: Vec<Value> = names
+                .iter()
+                .map(|(name, reference)| {
+                    json!({ "name": name, "kind": &*reference.kind, "id": reference.id.to_string() })
+                })
+                .collect();
+            output::json(&json!({ "objects": objects }));
+            Exit::Success
+        }
+        Ok(names) => {
+            for (name, reference) in &names {
+                println!("{:<24} {:<16} {}", name, reference.kind, reference.id);
+            }
+            println!("{} named objects", names.len());
+            Exit::Success
+        }
+        Err(error) => output::error(global.json, &error),
+    };
+    node.shutdown().await.ok();
+    exit
+}

@@ -1,0 +1,42 @@
+//! `peer recover`: an operator's way out of a lost majority.
+
+use serde_json::json;
+
+use crate::cli::Global;
+use crate::exit::Exit;
+use crate::{client, output};
+
+pub(crate) async fn run(global: &Global, object: &str) -> Exit {
+    let node = match client::join(global).await {
+        Ok(node) => node,
+        Err(exit) => return exit,
+    };
+    let target = match node.resolve(object).await {
+        Ok(target) => target,
+        Err(error) => return output::error(global.json, &error),
+    };
+    let exit = match node.recover(&target).await {
+        Ok((reference, version)) => {
+            let holder = reference
+                .configuration
+                .as_ref()
+                .and_then(|set| set.process(0))
+                .map_or_else(String::new, |process| process.peer.to_string());
+            if global.json {
+                output::json(&json!({
+                    "id": reference.id.to_string(), "version": version.0, "holder": holder,
+                }));
+            } else {
+                println!(
+                    "{} goes on at {holder} from version {}",
+                    reference.id, version.0
+                );
+                println!("calls that only lost replicas knew are lost");
+            }
+            Exit::Success
+        }
+        Err(error) => output::error(global.json, &error),
+    };
+    node.shutdown().await.ok();
+    exit
+}

@@ -1,0 +1,137 @@
+//! `peer run`: a peer that hosts objects until it is told to stop.
+
+use objects::{Builder, Event, Node};
+use serde_json::json;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::{Global, RunArgs};
+use crate::exit::Exit;
+use crate::{client, demo, output};
+
+pub(crate) async fn run(
+    global: &Global,
+    args: &RunArgs,
+    kinds: impl FnOnce(Builder) -> Builder,
+) -> Exit {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
+        eprintln!("cannot listen for signals");
+        return Exit::NotExecuted;
+    };
+    let node = match start(global, args, kinds).await {
+        Ok(node) => node,
+        Err(exit) => return exit,
+    };
+    announce(global, &node);
+    let mut events = node.events();
+    let mut second = tokio::time::interval(std::time::Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            () = stopped(&mut terminate, &mut interrupt) => break,
+            _ = second.tick(), if args.metrics => print_metrics(&node),
+            event = events.next() => match event {
+                Some(event) => report(global, &event),
+                None => return Exit::NotExecuted,
+            },
+        }
+    }
+    if !global.json {
+        println!("handing over; a second signal stops at once");
+    }
+    tokio::select! {
+        () = stopped(&mut terminate, &mut interrupt) => Exit::Indeterminate,
+        ended = node.shutdown() => match ended {
+            Ok(()) => Exit::Success,
+            Err(error) => output::error(global.json, &error),
+        },
+    }
+}
+
+async fn start(
+    global: &Global,
+    args: &RunArgs,
+    kinds: impl FnOnce(Builder) -> Builder,
+) -> Result<Node, Exit> {
+    let mut builder = client::builder(global);
+    for address in &args.listen {
+        builder = builder.listen(address);
+    }
+    if let Some(folder) = &args.data_dir {
+        builder = builder.data_dir(folder);
+    }
+    for label in &args.labels {
+        let Some((key, value)) = label.split_once('=') else {
+            eprintln!("a label is key=value, not `{label}`");
+            return Err(Exit::Usage);
+        };
+        builder = builder.label(key, value);
+    }
+    let builder = kinds(
+        builder
+            .host::<objects::kinds::Counter>()
+            .host::<objects::kinds::Map>()
+            .host::<objects::kinds::Lock>()
+            .host::<demo::Tally>(),
+    );
+    builder
+        .start()
+        .await
+        .map_err(|error| output::error(global.json, &error))
+}
+
+fn announce(global: &Global, node: &Node) {
+    let addresses = node.addresses();
+    if global.json {
+        output::json(&json!({
+            "event": "started", "peer": node.id().peer.to_string(), "addresses": addresses,
+        }));
+    } else {
+        println!(
+            "peer {} listens on {}",
+            node.id().peer,
+            addresses.join(", ")
+        );
+        println!("hosting; try `peer create Counter --name hits` and `peer call hits increment 1`");
+    }
+}
+
+fn report(global: &Global, event: &Event) {
+    if global.json {
+        let (name, detail) = match event {
+            Event::Joined(process) => ("joined", json!(process.peer.to_string())),
+            Event::Lost { process, .. } => ("lost", json!(process.peer.to_string())),
+            Event::TookOver {
+                object,
+                kind,
+                after,
+                ..
+            } => (
+                "took_over",
+                json!({ "object": object.to_string(), "kind": kind, "ms": after.as_millis() }),
+            ),
+            other => ("other", json!(other.to_string())),
+        };
+        output::json(&json!({ "event": name, "detail": detail }));
+    } else {
+        println!("{event}");
+    }
+}
+
+fn print_metrics(node: &Node) {
+    let metrics = node.metrics();
+    output::json(&json!({
+        "event": "metrics",
+        "gossip_events": metrics.overlay.overlay.gossip_events_received,
+        "registry_calls_after_join": metrics.overlay.registry_calls_after_join,
+        "publications": metrics.publications,
+    }));
+}
+
+async fn stopped(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
