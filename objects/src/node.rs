@@ -83,6 +83,12 @@ impl Node {
         self.parts().overlay.process()
     }
 
+    /// The name of the cluster that it belongs to.
+    #[must_use]
+    pub fn cluster_name(&self) -> &str {
+        self.parts().overlay.cluster_name()
+    }
+
     /// Where other peers may reach this node, as multiaddresses.
     #[must_use]
     pub fn addresses(&self) -> Vec<String> {
