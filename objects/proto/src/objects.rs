@@ -192,9 +192,12 @@ impl Objects {
             Message::Reply { id, reply } => self.ask_client(now, fx, |client, out| {
                 client.on_reply(now, from, id, reply, out);
             }),
-            Message::Here { object, sighting } => self.ask_client(now, fx, |client, out| {
-                client.on_here(now, from, object, sighting, out);
-            }),
+            Message::Here { object, sighting } => {
+                self.host.on_here(now, from, (object, &sighting), fx);
+                self.ask_client(now, fx, |client, out| {
+                    client.on_here(now, from, object, sighting, out);
+                });
+            }
             Message::Surveyed { id, copy } => {
                 self.recoveries.on_surveyed(now, from, id, copy, fx);
             }

@@ -83,6 +83,15 @@ impl Host {
             self.repairs.queue.insert(object);
             return;
         }
+        if self
+            .replica(&object)
+            .is_some_and(|replica| !replica.is_active())
+        {
+            self.with(now, object, fx, |replica, env, out| {
+                replica.activate(env, out)
+            });
+            return;
+        }
         self.give_up_late(now, object, fx);
         let chosen = self.choose(&object, &wish, want);
         self.ship(now, object, &wish.learners, &chosen, fx);
@@ -99,14 +108,10 @@ impl Host {
         self.settle_with_learners(object, &chosen);
     }
 
-    /// What the object needs to be judged; `None` unless this is its active, unchanging primary.
+    /// What the object needs to be judged; `None` unless this is its unchanging primary.
     fn wish(&mut self, object: &ObjectId) -> Option<Wish> {
         let replica = &self.slots.get(object)?.replica;
         if !replica.is_primary() || replica.is_changing() {
-            return None;
-        }
-        if !replica.is_active() {
-            self.repairs.missed.insert(*object);
             return None;
         }
         let (_, _, value) = replica.value()?;

@@ -5,11 +5,11 @@
 //! stand, to add a learner, to propose a set; the register's majorities decide what comes of it.
 
 mod absorb;
-mod host_counts;
 mod counters;
 mod deadlock;
 mod drain;
 mod effects;
+mod host_counts;
 mod mend;
 mod outbox;
 mod recover;
@@ -29,8 +29,8 @@ use overlay_proto::{Instant, LinkDown, ProcessId};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use self::host_counts::HostCounts;
 use self::drain::Drain;
+use self::host_counts::HostCounts;
 use self::outbox::Deliveries;
 use self::repair::{Lost, Repairs};
 use self::silence::Silence;
@@ -148,7 +148,9 @@ impl Host {
 
     /// The replicas here, in the order of their objects.
     pub fn replicas(&self) -> impl Iterator<Item = (&ObjectId, &Replica)> {
-        self.slots.iter().map(|(object, slot)| (object, &slot.replica))
+        self.slots
+            .iter()
+            .map(|(object, slot)| (object, &slot.replica))
     }
 
     /// The replica of one object.
@@ -265,7 +267,11 @@ impl Host {
             let slot = self.slots.get(&object);
             let outbox = slot.map_or(&[][..], |slot| slot.replica.outbox());
             let calls = self.deliveries.start(now, object, outbox);
-            started.extend(calls.into_iter().map(|(number, call)| (object, number, call)));
+            started.extend(
+                calls
+                    .into_iter()
+                    .map(|(number, call)| (object, number, call)),
+            );
         }
         started
     }
@@ -295,7 +301,10 @@ impl Host {
         self.slots.check_invariants();
         for (object, slot) in self.slots.iter() {
             let epoch = slot.replica.configuration().epoch;
-            let refused = self.tombstones.get(object).is_some_and(|t| t.refuses(epoch));
+            let refused = self
+                .tombstones
+                .get(object)
+                .is_some_and(|t| t.refuses(epoch));
             assert!(!refused, "{object:?} lives in {epoch}, which was left");
         }
         assert!(self.slots.len() <= self.config.limits.objects);

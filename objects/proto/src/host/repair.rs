@@ -20,7 +20,7 @@ pub(crate) enum Standing {
     Stays,
     /// It is about to leave, handing over: the set may shrink by it.
     Leaving,
-    /// The view lost it for good: it is replaced, but the set does not shrink by it.
+    /// The view lost it for good: it is replaced, but the set does not shrink for it.
     Gone,
 }
 
@@ -68,34 +68,29 @@ impl Situation<'_> {
     }
 
     /// The next set and its first primary, once `ready` hold the state and no further candidate
-    /// is to be waited for. `None` if nothing would be better than now.
+    /// is to be waited for. A member that is gone is never named again, because it could not
+    /// take the state; without a replacement for it the set stays, unless it shrinks anyway.
+    /// `None` if nothing would be better than now.
     #[must_use]
     pub(crate) fn next_set(&self, ready: &[Replica]) -> Option<(Vec<Replica>, u8)> {
+        let shrinks = self.count(|standing| standing == Standing::Leaving) > 0;
+        if ready.is_empty() && !shrinks {
+            return None;
+        }
         let mut ready = ready.iter().copied();
-        let mut next: Vec<(Replica, Standing)> = Vec::new();
+        let mut next: Vec<Replica> = Vec::new();
         for (member, standing) in self.configuration.members.iter().zip(&self.standings) {
-            match (standing, *standing == Standing::Stays) {
-                (_, true) => next.push((*member, Standing::Stays)),
-                (standing, false) => match ready.next() {
-                    Some(joiner) => next.push((joiner, Standing::Stays)),
-                    None if *standing == Standing::Gone => next.push((*member, Standing::Gone)),
-                    None => {}
-                },
+            if *standing == Standing::Stays {
+                next.push(*member);
+            } else {
+                next.extend(ready.next());
             }
         }
+        next.extend(ready.take(self.target().saturating_sub(next.len())));
         let before = self.configuration.members.len();
-        while next.len() < self.target() {
-            let Some(joiner) = ready.next() else { break };
-            next.push((joiner, Standing::Stays));
-        }
         if next.len() > before && next.len().is_multiple_of(2) {
             next.pop();
         }
-        let living = next.iter().filter(|(_, s)| *s == Standing::Stays).count();
-        if living < next.len() / 2 + 1 {
-            next.retain(|(_, standing)| *standing == Standing::Stays);
-        }
-        let next: Vec<Replica> = next.into_iter().map(|(member, _)| member).collect();
         let processes = || next.iter().map(|member| member.process);
         if next.is_empty() || processes().eq(self.configuration.processes()) {
             return None;
@@ -317,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_that_shrinks_keeps_a_living_majority() {
+    fn a_set_that_shrinks_does_not_name_who_is_gone() {
         let set = set(&[1, 2, 3]);
         let both = situation(&set, &[Stays, Gone, Leaving], 1);
         assert_eq!(next(&both, &[]), Some((vec![1], 0)));

@@ -98,7 +98,33 @@ impl Host {
         });
         if backs_up && suspect != self.world.me {
             self.silence.doubt(now, suspect, fx);
+            let suspect = None;
+            let believed = self.replica(&object).and_then(Replica::believed_primary);
+            if let Some(primary) = believed.filter(|_| self.is_unheard(&object)) {
+                fx.send(primary, Message::Where { object, suspect });
+            }
         }
+    }
+
+    /// A process told what it knows of an object. A first primary that never got the object is
+    /// alive, so its silence cannot be waited for: its backup stands.
+    pub fn on_here(
+        &mut self,
+        now: Instant,
+        from: ProcessId,
+        (object, sighting): (ObjectId, &Sighting),
+        fx: &mut Effects,
+    ) {
+        let believed = self.replica(&object).and_then(Replica::believed_primary);
+        if *sighting == Sighting::Unknown && believed == Some(from) && self.is_unheard(&object) {
+            self.with(now, object, fx, |replica, env, out| replica.stand(env, out));
+        }
+    }
+
+    /// Whether this is a backup that its primary has not spoken to yet.
+    fn is_unheard(&self, object: &ObjectId) -> bool {
+        self.replica(object)
+            .is_some_and(|replica| replica.is_installed_member() && !replica.has_heard_primary())
     }
 
     fn on_register(

@@ -7,13 +7,25 @@ use overlay_proto::ProcessId;
 use crate::message::{RegisterMessage, Sighting, Status};
 use crate::object::{Configuration, Epoch, Replica as Member};
 use crate::register::finish::first_ballot;
-use crate::register::primary::Peer;
+use crate::register::primary::{Peer, Phase};
 use crate::register::record::{Held, Record, well_formed};
 use crate::register::{
     Activation, Effects, Env, Note, ProposeError, Replica, Role, Tombstone, batch::Proposal,
 };
 
 impl Replica {
+    /// Makes sure that a majority holds the value under this primary's ballot. A first primary
+    /// that nobody has called does not know that yet, and may not change the replica set.
+    pub fn activate(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
+        let Role::Primary(primary) = &self.role else {
+            return;
+        };
+        if !primary.confirmed && matches!(primary.phase, Phase::Idle) {
+            self.confirm(env, fx);
+            self.drive(env, fx);
+        }
+    }
+
     /// Ships the value to a process without a vote. Nothing if not the active primary, or if
     /// it is a member or learner already.
     pub fn add_learner(&mut self, env: &mut Env<'_>, process: ProcessId, fx: &mut Effects) {

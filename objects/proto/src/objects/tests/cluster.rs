@@ -57,10 +57,22 @@ pub(super) enum State {
 }
 
 enum Happening {
-    Input { node: usize, input: In },
-    Deliver { from: usize, to: usize, message: Message },
-    Executed { node: usize, executed: Executed },
-    Unseen { node: usize },
+    Input {
+        node: usize,
+        input: In,
+    },
+    Deliver {
+        from: usize,
+        to: usize,
+        message: Message,
+    },
+    Executed {
+        node: usize,
+        executed: Executed,
+    },
+    Unseen {
+        node: usize,
+    },
 }
 
 /// A call of a method that waits for another object.
@@ -280,12 +292,15 @@ impl Cluster {
     }
 
     pub(super) fn created(&self, node: usize, ticket: Ticket) -> Option<RawRef> {
-        self.nodes[node].events.iter().find_map(|event| match event {
-            Event::Created { ticket: t, result } if *t == ticket => {
-                Some(result.clone().expect("the object is made"))
-            }
-            _ => None,
-        })
+        self.nodes[node]
+            .events
+            .iter()
+            .find_map(|event| match event {
+                Event::Created { ticket: t, result } if *t == ticket => {
+                    Some(result.clone().expect("the object is made"))
+                }
+                _ => None,
+            })
     }
 
     pub(super) fn invocation(&self, target: &RawRef, method: &str, argument: u64) -> Invocation {
@@ -459,7 +474,9 @@ impl Cluster {
             State::Running => {}
         }
         let mut outputs: Vec<Output<Message, Timer, Event>> = Vec::new();
-        self.nodes[node].machine.handle(self.now, input, &mut outputs);
+        self.nodes[node]
+            .machine
+            .handle(self.now, input, &mut outputs);
         self.nodes[node].machine.check_invariants();
         for output in outputs {
             match output {

@@ -38,7 +38,9 @@ pub(super) enum Started {
 
 impl Numbers {
     pub(super) fn is_write(method: &str) -> bool {
-        METHODS.iter().any(|(name, write, _)| *name == method && *write)
+        METHODS
+            .iter()
+            .any(|(name, write, _)| *name == method && *write)
     }
 
     /// Runs the calls in order. Arguments are a number: what to add, or the low half of the id
@@ -55,7 +57,9 @@ impl Numbers {
             let method = METHODS.iter().find(|(name, ..)| is(call, name));
             let argument = read(&call.arguments);
             let target = || {
-                let low = |object: &&ObjectId| u64::try_from(object.0 & u128::from(u64::MAX)).unwrap() == argument;
+                let low = |object: &&ObjectId| {
+                    u64::try_from(object.0 & u128::from(u64::MAX)).unwrap() == argument
+                };
                 let object = references.keys().find(low).unwrap();
                 references[object].clone()
             };

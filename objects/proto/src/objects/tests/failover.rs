@@ -18,18 +18,28 @@ fn a_killed_primary_is_replaced_by_a_backup_and_the_set_is_whole_again() {
     let victim = cluster.primary(reference.id).unwrap();
     let caller = cluster.members(reference.id)[1];
     let caller = if victim == 0 { caller } else { 0 };
-    let caller_handle = if caller == 0 { handle } else { crate::caller::HandleId(77) };
+    let caller_handle = if caller == 0 {
+        handle
+    } else {
+        crate::caller::HandleId(77)
+    };
     let killed_at = cluster.now;
     cluster.kill(victim);
     let added = cluster.call(caller, caller_handle, (&reference, "add", 1));
     assert_eq!(added, Ok(6));
-    assert!(cluster.now.since(killed_at) < Duration::from_secs(1), "took over in time");
+    assert!(
+        cluster.now.since(killed_at) < Duration::from_secs(1),
+        "took over in time"
+    );
     cluster.run(Duration::from_secs(15));
     let members = cluster.members(reference.id);
     assert_eq!(members.len(), 3);
     assert!(!members.contains(&victim));
     for member in members {
-        let replica = cluster.nodes[member].machine.replica(&reference.id).unwrap();
+        let replica = cluster.nodes[member]
+            .machine
+            .replica(&reference.id)
+            .unwrap();
         let (_, _, value) = replica.value().unwrap();
         assert_eq!(super::cluster::read(&value.state), 6);
     }
@@ -47,7 +57,10 @@ fn a_hundred_objects_survive_a_killed_host_without_a_call() {
     let made: Vec<_> = (0..100).map(|n| cluster.create(0, n)).collect();
     for (index, (reference, handle)) in made.iter().enumerate() {
         let expected = index as u64 + 1;
-        assert_eq!(cluster.call(0, *handle, (reference, "add", 1)), Ok(expected));
+        assert_eq!(
+            cluster.call(0, *handle, (reference, "add", 1)),
+            Ok(expected)
+        );
     }
     cluster.kill(4);
     cluster.run(Duration::from_secs(20));
@@ -55,7 +68,10 @@ fn a_hundred_objects_survive_a_killed_host_without_a_call() {
         let members = cluster.members(reference.id);
         assert!(members.len() == 3 && !members.contains(&4), "{members:?}");
         let expected = index as u64 + 1;
-        assert_eq!(cluster.call(0, *handle, (reference, "get", 0)), Ok(expected));
+        assert_eq!(
+            cluster.call(0, *handle, (reference, "get", 0)),
+            Ok(expected)
+        );
     }
     cluster.run(Duration::from_secs(5));
     assert!(cluster.is_idle());
@@ -90,7 +106,11 @@ fn a_frozen_primary_is_replaced_and_answers_nothing_stale_when_it_thaws() {
     assert!(cluster.now.since(frozen_at) < Duration::from_secs(3));
     cluster.thaw(frozen);
     let seen = cluster.wait(frozen, late);
-    assert_eq!(seen, Outcome::Returned(super::cluster::number(11)), "not the old 1");
+    assert_eq!(
+        seen,
+        Outcome::Returned(super::cluster::number(11)),
+        "not the old 1"
+    );
     assert_eq!(cluster.call(caller, other, (&reference, "add", 1)), Ok(12));
     let took_over = cluster
         .living()
@@ -109,7 +129,9 @@ fn one_cut_link_to_the_primary_causes_no_takeover() {
     let backup = members.iter().copied().find(|m| *m != primary).unwrap();
     cluster.cut(primary, backup);
     let other = crate::caller::HandleId(79);
-    let caller = (0..4).find(|node| *node != primary && *node != backup).unwrap();
+    let caller = (0..4)
+        .find(|node| *node != primary && *node != backup)
+        .unwrap();
     for n in 2..=10 {
         assert_eq!(cluster.call(caller, other, (&reference, "add", 1)), Ok(n));
         cluster.run(Duration::from_millis(500));
@@ -131,7 +153,13 @@ fn a_primary_cut_off_from_both_backups_serves_nothing() {
     let here = crate::caller::HandleId(80);
     let there = crate::caller::HandleId(81);
     let stale = cluster.invocation(&reference, "get", 0);
-    let stale = cluster.invoke(primary, crate::caller::Invocation { handle: here, ..stale });
+    let stale = cluster.invoke(
+        primary,
+        crate::caller::Invocation {
+            handle: here,
+            ..stale
+        },
+    );
     let outcome = cluster.call(others[0], there, (&reference, "add", 1));
     assert_eq!(outcome, Ok(2));
     let ended = cluster.wait(primary, stale);

@@ -16,7 +16,11 @@ fn an_object_grows_from_one_replica_to_three_in_one_step_as_hosts_join() {
     assert_eq!(cluster.call(0, handle, (&reference, "add", 1)), Ok(1));
     cluster.add(true);
     cluster.run(Duration::from_secs(2));
-    assert_eq!(cluster.members(reference.id), [0], "two hosts: one member and a learner");
+    assert_eq!(
+        cluster.members(reference.id),
+        [0],
+        "two hosts: one member and a learner"
+    );
     let learner = cluster.nodes[1].machine.replica(&reference.id);
     assert!(learner.is_some_and(|replica| !replica.is_installed_member()));
     assert_eq!(cluster.call(0, handle, (&reference, "add", 1)), Ok(2));
@@ -66,7 +70,10 @@ fn with_two_hosts_losing_the_primary_stops_the_object_until_it_is_recovered() {
     let survivor = 1 - primary;
     let handle = if survivor == 0 { handle } else { HandleId(7) };
     for n in 1..=4 {
-        assert_eq!(cluster.call(survivor, handle, (&reference, "add", 1)), Ok(n));
+        assert_eq!(
+            cluster.call(survivor, handle, (&reference, "add", 1)),
+            Ok(n)
+        );
     }
     cluster.kill(primary);
     let stopped = cluster.call(survivor, HandleId(8), (&reference, "add", 1));
@@ -79,10 +86,13 @@ fn with_two_hosts_losing_the_primary_stops_the_object_until_it_is_recovered() {
     let target = reference.clone();
     cluster.command(survivor, Command::Recover { ticket, target });
     let recovered = |cluster: &Cluster| {
-        cluster.nodes[survivor].events.iter().find_map(|event| match event {
-            Event::Recovered { ticket: t, result } if *t == ticket => Some(result.clone()),
-            _ => None,
-        })
+        cluster.nodes[survivor]
+            .events
+            .iter()
+            .find_map(|event| match event {
+                Event::Recovered { ticket: t, result } if *t == ticket => Some(result.clone()),
+                _ => None,
+            })
     };
     cluster.run_until("the recovery ends", |c| recovered(c).is_some());
     let (place, _) = recovered(&cluster).unwrap().unwrap();
@@ -99,7 +109,10 @@ fn a_set_that_lost_its_majority_says_no_quorum_and_is_recovered_from_the_best_co
     let caller = (0..6).find(|node| !members.contains(node)).unwrap();
     let _ = handle;
     for n in 1..=3 {
-        assert_eq!(cluster.call(caller, HandleId(10), (&reference, "add", 1)), Ok(n));
+        assert_eq!(
+            cluster.call(caller, HandleId(10), (&reference, "add", 1)),
+            Ok(n)
+        );
     }
     let survivor = members.pop().unwrap();
     for member in &members {
@@ -118,7 +131,10 @@ fn a_set_that_lost_its_majority_says_no_quorum_and_is_recovered_from_the_best_co
     let again = cluster.call(caller, HandleId(12), (&reference, "add", 1));
     assert_eq!(again, Ok(4));
     let members = cluster.members(reference.id);
-    assert!(members.len() == 3 && members.contains(&survivor), "{members:?}");
+    assert!(
+        members.len() == 3 && members.contains(&survivor),
+        "{members:?}"
+    );
 }
 
 #[test]

@@ -39,7 +39,10 @@ fn a_recorded_call_is_delivered_once_across_a_failover_of_its_source() {
         cluster.run(Duration::from_micros(800 + seed * 350));
         cluster.kill(primary);
         let outcome = cluster.wait(caller, ticket);
-        assert!(matches!(outcome, Outcome::Returned(_)), "seed {seed}: {outcome:?}");
+        assert!(
+            matches!(outcome, Outcome::Returned(_)),
+            "seed {seed}: {outcome:?}"
+        );
         cluster.run(Duration::from_secs(15));
         let read = cluster.call(caller, HandleId(61), (&target, "get", 0));
         assert_eq!(read, Ok(1), "seed {seed}");
@@ -51,7 +54,10 @@ fn a_method_waits_for_a_call_to_another_object() {
     let mut cluster = Cluster::new(42, 4);
     let (first, handle) = cluster.create(0, 0);
     let (second, _) = cluster.create(0, 10);
-    assert_eq!(cluster.call(0, handle, (&first, "relay", low(second.id))), Ok(11));
+    assert_eq!(
+        cluster.call(0, handle, (&first, "relay", low(second.id))),
+        Ok(11)
+    );
     assert_eq!(cluster.state(first.id), Some(1));
     assert_eq!(cluster.state(second.id), Some(11));
 }

@@ -19,7 +19,9 @@ fn three_hundred_objects_over_five_hosts_are_dealt_evenly_and_can_be_called() {
     assert_eq!(replicas, [180; 5]);
     for node in 0..5 {
         let machine = &cluster.nodes[node].machine;
-        let primaries = machine.replicas().filter(|(_, replica)| replica.is_primary());
+        let primaries = machine
+            .replicas()
+            .filter(|(_, replica)| replica.is_primary());
         assert_eq!(primaries.count(), 60);
     }
     for (reference, handle) in made.iter().step_by(37) {
@@ -40,7 +42,10 @@ fn creating_an_object_sends_messages_to_its_replicas_only_and_leaves_no_timer() 
         .keys()
         .filter(|(_, to)| *to != 0 && !members.contains(to));
     assert_eq!(strangers.count(), 0);
-    assert!(cluster.is_idle(), "an idle object has no timer and no message");
+    assert!(
+        cluster.is_idle(),
+        "an idle object has no timer and no message"
+    );
 }
 
 #[test]
