@@ -79,9 +79,15 @@ impl Cluster {
         }
     }
 
-    /// Whether a cluster is known: without one there are no names.
-    pub(crate) fn is_known(&self) -> bool {
-        self.record.borrow().is_some()
+    /// Whether this node knows neither a cluster nor anybody who may: then there are no names.
+    pub(crate) fn is_alone(&self) -> bool {
+        let me = self.overlay.process();
+        let view = self.overlay.view();
+        let others = view
+            .members()
+            .iter()
+            .any(|member| member.record.process != me);
+        !others && self.record.borrow().is_none()
     }
 
     fn record(&self) -> Option<ClusterRecord> {

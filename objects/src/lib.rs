@@ -14,7 +14,6 @@ mod directory;
 mod error;
 mod events;
 mod executor;
-mod frame;
 mod handler;
 mod hosted;
 pub mod kinds;

@@ -51,10 +51,14 @@ pub(crate) async fn lookup(cluster: &Cluster, name: &str) -> Result<Option<RawRe
 
 /// Takes the names of an object away, if it can have any.
 pub(crate) async fn unbind(cluster: &Cluster, object: ObjectId) -> Result<()> {
-    if !cluster.is_known() {
+    if cluster.is_alone() {
         return Ok(());
     }
-    let names = cluster.names().await?;
+    let names = match cluster.names().await {
+        Ok(names) => names,
+        Err(Error::NoCluster { .. }) => return Ok(()),
+        Err(error) => return Err(error),
+    };
     if names.is_named(object).await? {
         names.unbind(object).await?;
     }

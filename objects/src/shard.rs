@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use objects_proto::caller::HandleId;
+use objects_proto::frame;
 use objects_proto::machine::{Command, Event as MachineEvent, Ticket, Timer};
 use objects_proto::message::Message;
 use objects_proto::objects::Objects;
@@ -21,7 +22,6 @@ use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::events::{Event, EventSource};
 use crate::executor::Executors;
-use crate::frame;
 use crate::timers::Timers;
 use crate::waiting::{Answer, Waiter, Waiting};
 
@@ -142,24 +142,32 @@ impl Shard {
 
     /// Takes frames from a link. Those that a stopped process finds in its buffers are stale:
     /// their senders repeat what still matters to them.
-    pub(crate) fn receive(&self, from: ProcessId, frames: &[Bytes]) {
-        self.run(|state, now| {
-            if now < state.stale_until {
-                return;
-            }
-            for payload in frames {
-                match frame::decode(payload) {
-                    Ok(message) => state.take(now, Input::Received { from, message }),
-                    Err(error) => {
-                        count(&self.counters.undecodable);
-                        tracing::debug!(%from, %error, "a frame does not decode");
-                    }
-                }
-            }
-        });
+    pub(crate) fn receive(&self, from: ProcessId, frames: &mut Vec<Bytes>) {
         self.counters
             .received
             .fetch_add(frames.len() as u64, Ordering::Relaxed);
+        let messages: Vec<Message> = frames
+            .drain(..)
+            .filter_map(|frame| self.decode(from, &frame))
+            .collect();
+        self.run(|state, now| {
+            if now >= state.stale_until {
+                for message in messages {
+                    state.take(now, Input::Received { from, message });
+                }
+            }
+        });
+    }
+
+    /// Decodes a copy: what the machine keeps of a message shares the frame's memory, and frames
+    /// share that of all that arrived with them.
+    fn decode(&self, from: ProcessId, frame: &[u8]) -> Option<Message> {
+        let decoded = frame::decode(Bytes::copy_from_slice(frame));
+        if let Err(error) = &decoded {
+            count(&self.counters.undecodable);
+            tracing::debug!(%from, %error, "a frame does not decode");
+        }
+        decoded.ok()
     }
 
     /// Drives the timers for ever.
