@@ -62,7 +62,7 @@ pub(crate) struct Node<M: Machine> {
     starts: Vec<ProcessId>,
     pub(crate) running: Option<Running<M>>,
     backlog: VecDeque<InputOf<M>>,
-    paused: bool,
+    paused: Option<Instant>,
 }
 
 /// Everything of a world but its environment, which works on it through these methods.
@@ -100,7 +100,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
                 starts: Vec::new(),
                 running: None,
                 backlog: VecDeque::new(),
-                paused: false,
+                paused: None,
             })
             .collect();
         Self {
@@ -206,7 +206,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
     /// Whether a node's process is stopped.
     #[must_use]
     pub fn paused(&self, node: u32) -> bool {
-        self.nodes[node as usize].paused
+        self.nodes[node as usize].paused.is_some()
     }
 
     /// Whether two nodes run and packets pass between them in both directions.

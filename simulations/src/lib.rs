@@ -22,6 +22,7 @@ pub mod gossip;
 pub mod invariants;
 pub mod membership;
 pub mod oracle;
+pub mod register;
 pub mod report;
 pub mod run;
 pub mod scenario;

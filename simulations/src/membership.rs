@@ -39,7 +39,7 @@ type OverlayKernel = Kernel<Overlay, Alarm>;
 /// What the membership environment wakes itself for.
 #[derive(Clone, Copy, Debug)]
 pub enum Alarm {
-    /// A process that still knows nobody asks the registry.
+    /// A process that knows nobody asks the registry.
     Discover(ProcessId),
     /// Some member changes its record.
     Change,
@@ -319,12 +319,17 @@ impl Environment<Overlay> for Membership {
                 let Some(node) = kernel.node_of(&process.peer) else {
                     return;
                 };
-                let knows = self.views.get(&process).map_or(0, MembershipView::len);
-                if !kernel.runs(&process) || knows > 1 {
+                if !kernel.runs(&process) {
                     return;
                 }
-                let records = self.introductions(kernel, node);
-                kernel.command(node, Duration::ZERO, Command::Introduce(records));
+                let alone = self
+                    .views
+                    .get(&process)
+                    .is_none_or(|view| view.members().iter().all(|m| m.record.process == process));
+                if alone {
+                    let records = self.introductions(kernel, node);
+                    kernel.command(node, Duration::ZERO, Command::Introduce(records));
+                }
                 kernel.alarm(DISCOVERY_PERIOD, alarm);
             }
             Alarm::Change if self.healed_at.is_none() => {

@@ -3,8 +3,11 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use objects_proto::register::Mutation;
+
 use crate::kernel::{Kernel, SimMachine};
 use crate::membership;
+use crate::register;
 use crate::report::{EVENTS_KEPT, Failure, Report, millis};
 use crate::scenario::{Scenario, Workload};
 use crate::seed::Seed;
@@ -18,6 +21,8 @@ pub struct Plan {
     pub scenario: Scenario,
     /// Number of nodes, instead of drawing it.
     pub nodes: Option<u32>,
+    /// A rule of the register that is broken on purpose, to show that the sweep catches it.
+    pub mutation: Option<Mutation>,
     /// Further arguments for the line that reproduces a failure.
     pub arguments: String,
 }
@@ -30,6 +35,7 @@ impl Plan {
             name: name.to_owned(),
             scenario,
             nodes: None,
+            mutation: None,
             arguments: String::new(),
         }
     }
@@ -57,6 +63,10 @@ impl Plan {
         match self.scenario.workload {
             Workload::Membership => {
                 let world = membership::run(&self.scenario, nodes, root, keep);
+                self.report(seed, &world.kernel)
+            }
+            Workload::Register => {
+                let world = register::run(&self.scenario, nodes, root, keep, self.mutation);
                 self.report(seed, &world.kernel)
             }
         }

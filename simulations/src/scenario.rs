@@ -12,6 +12,8 @@ use crate::seed::{Dice, Seed};
 pub enum Workload {
     /// The overlay machine: membership, links, founding.
     Membership,
+    /// The object machine: journals called by clients.
+    Register,
 }
 
 /// Kinds of fault, as they are named in a scenario.
@@ -46,6 +48,8 @@ pub enum ConditionsName {
 pub enum Budget {
     /// One.
     One,
+    /// Two.
+    Two,
     /// Fewer than half.
     Minority,
     /// All but one.
@@ -108,6 +112,7 @@ pub enum ScenarioError {
 const KNOWN: &[(&str, &str)] = &[
     ("smoke", include_str!("../scenarios/smoke.toml")),
     ("membership", include_str!("../scenarios/membership.toml")),
+    ("register", include_str!("../scenarios/register.toml")),
 ];
 
 impl Scenario {
@@ -179,6 +184,7 @@ impl Scenario {
         let on = |name| self.faults.contains(&name);
         let disturbed_max = match self.budget {
             Budget::One => 1,
+            Budget::Two => 2.min(nodes.saturating_sub(1)),
             Budget::Minority => nodes.saturating_sub(1) / 2,
             Budget::Most => nodes.saturating_sub(1),
         };

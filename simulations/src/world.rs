@@ -108,6 +108,15 @@ pub trait Environment<M: SimMachine>: Sized {
     ) {
     }
 
+    /// A stopped process is about to go on; what arrived meanwhile is still in its backlog.
+    fn resumed(
+        &mut self,
+        _kernel: &mut Kernel<M, Self::Alarm>,
+        _node: u32,
+        _slept: overlay_proto::Duration,
+    ) {
+    }
+
     /// Every fault was healed.
     fn healed(&mut self, _kernel: &mut Kernel<M, Self::Alarm>) {}
 }
@@ -220,7 +229,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
             }
             Fault::Crash { node, machine } => self.crash(*node, *machine),
             Fault::Pause(node) => self.kernel.pause(*node),
-            Fault::Resume(node) => self.kernel.resume(*node),
+            Fault::Resume(node) => self.resume(*node),
             Fault::Cut(pairs) => {
                 for (from, to) in pairs {
                     self.kernel.network.cut(*from, *to);
@@ -242,10 +251,16 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
         self.kernel.network.mend_all(self.kernel.now());
         self.kernel.collect();
         for node in 0..self.kernel.node_count() {
-            self.kernel.resume(node);
+            self.resume(node);
             self.start(node);
         }
         self.environment.healed(&mut self.kernel);
+    }
+
+    fn resume(&mut self, node: u32) {
+        if let Some(slept) = self.kernel.resume(node) {
+            self.environment.resumed(&mut self.kernel, node, slept);
+        }
     }
 
     fn start(&mut self, node: u32) {

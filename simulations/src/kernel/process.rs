@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use overlay_proto::{Duration, Incarnation, Instant, ProcessId};
+use overlay_proto::{Duration, Incarnation, Input, Instant, ProcessId};
 
 use super::{Due, InputOf, Kernel, Running, SimMachine};
 use crate::conditions::Clock;
@@ -59,7 +59,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
     pub(crate) fn install(&mut self, node: u32, running: Running<M>) {
         let slot = &mut self.nodes[node as usize];
         slot.running = Some(running);
-        slot.paused = false;
+        slot.paused = None;
         slot.backlog.clear();
     }
 
@@ -67,25 +67,43 @@ impl<M: SimMachine, A> Kernel<M, A> {
     pub(crate) fn forget(&mut self, node: u32) {
         let slot = &mut self.nodes[node as usize];
         slot.backlog.clear();
-        slot.paused = false;
+        slot.paused = None;
         slot.running = None;
     }
 
     pub(crate) fn pause(&mut self, node: u32) {
         if self.network.host(node) == HostState::Running {
-            self.nodes[node as usize].paused = true;
+            self.nodes[node as usize].paused = Some(self.now());
             self.network.pause(node, true);
         }
     }
 
-    pub(crate) fn resume(&mut self, node: u32) {
-        if self.network.host(node) == HostState::Paused {
-            self.nodes[node as usize].paused = false;
-            self.network.pause(node, false);
-            if let Some(to) = self.endpoint(node) {
-                self.queue.push(self.now, Due::Drain(to));
-            }
+    /// Lets a paused process go on with its backlog. How long it was stopped.
+    pub(crate) fn resume(&mut self, node: u32) -> Option<Duration> {
+        let since = self.nodes[node as usize].paused.take()?;
+        self.network.pause(node, false);
+        if let Some(to) = self.endpoint(node) {
+            self.queue.push(self.now(), Due::Drain(to));
         }
+        Some(self.now().since(since))
+    }
+
+    /// Drops what a node's links had buffered, and resets them: what a driver does that finds
+    /// out that its process was stopped.
+    pub fn discard_received(&mut self, node: u32) {
+        let slot = &mut self.nodes[node as usize];
+        slot.backlog
+            .retain(|input| !matches!(input, Input::Received { .. }));
+        let now = self.now();
+        self.network.close_all(now, node);
+        self.collect();
+    }
+
+    /// Gives a command to a resumed process before anything in its backlog.
+    pub fn command_first(&mut self, node: u32, command: M::Command) {
+        self.nodes[node as usize]
+            .backlog
+            .push_front(Input::Command(command));
     }
 
     /// The input, if the node handles it now; else it waits in the node's backlog, or is lost
@@ -95,7 +113,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
             return None;
         }
         let slot = &mut self.nodes[to.node as usize];
-        if slot.paused || !slot.backlog.is_empty() {
+        if slot.paused.is_some() || !slot.backlog.is_empty() {
             slot.backlog.push_back(input);
             return None;
         }
@@ -104,7 +122,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
 
     /// The first input of a resumed node's backlog. The caller handles it and drains on.
     pub(crate) fn drain(&mut self, to: Endpoint) -> Option<InputOf<M>> {
-        if self.endpoint(to.node) != Some(to) || self.nodes[to.node as usize].paused {
+        if self.endpoint(to.node) != Some(to) || self.nodes[to.node as usize].paused.is_some() {
             return None;
         }
         let slot = &mut self.nodes[to.node as usize];

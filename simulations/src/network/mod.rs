@@ -260,6 +260,20 @@ impl<T> Network<T> {
         self.enqueue(now, index, side, Item::Down(LinkDown::Closed));
     }
 
+    /// Closes every link of a node from its side.
+    pub fn close_all(&mut self, now: Instant, node: u32) {
+        let indices: Vec<u32> = self.by_node[node as usize].iter().copied().collect();
+        for index in indices {
+            let [left, right] = self.links[index as usize].ends;
+            let (own, other) = if left.node == node {
+                (left, right)
+            } else {
+                (right, left)
+            };
+            self.close(now, own, other);
+        }
+    }
+
     /// Puts an item into the pipe that leads away from `side`.
     fn enqueue(&mut self, now: Instant, index: u32, side: usize, item: Item<T>) {
         let link = &mut self.links[index as usize];

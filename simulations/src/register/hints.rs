@@ -1,0 +1,118 @@
+//! Membership as the object layer sees it: views that lag, differ and are sometimes wrong.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use objects_proto::objects::Objects;
+use overlay_proto::member::{HostedKind, MemberRecord, MemberState};
+use overlay_proto::view::{Member, MembershipView};
+use overlay_proto::{Duration, Instant, ProcessId};
+
+use super::journal::{KIND, KIND_VERSION};
+use crate::kernel::Kernel;
+use crate::seed::{Dice, Seed};
+
+/// The views of all nodes.
+#[derive(Debug)]
+pub struct Hints {
+    /// Nodes below this number host objects; the others only call.
+    hosts: u32,
+    /// A host unheard of for this long is dropped.
+    dead_after: Duration,
+    /// How often a host is dropped for no reason, per look.
+    errors: f64,
+    heard: BTreeMap<(ProcessId, ProcessId), Instant>,
+    given: BTreeMap<ProcessId, Vec<(ProcessId, u64)>>,
+    version: u64,
+    dice: Dice,
+}
+
+impl Hints {
+    /// Views of `hosts` hosts.
+    #[must_use]
+    pub fn new(hosts: u32, seed: Seed) -> Self {
+        let mut dice = seed.child("hints").dice();
+        Self {
+            hosts,
+            dead_after: Duration::from_millis(dice.between(1_500, 6_000)),
+            errors: if dice.chance(0.5) {
+                0.0
+            } else {
+                0.01 * dice.unit()
+            },
+            heard: BTreeMap::new(),
+            given: BTreeMap::new(),
+            version: 0,
+            dice,
+        }
+    }
+
+    /// No wrong views from now on.
+    pub fn heal(&mut self) {
+        self.errors = 0.0;
+    }
+
+    /// A process is gone: nothing it saw matters any more.
+    pub fn ended(&mut self, process: ProcessId) {
+        self.given.remove(&process);
+        self.heard.retain(|(observer, _), _| *observer != process);
+    }
+
+    /// What `node` sees now, if it changed since it last looked.
+    pub fn look<A>(&mut self, kernel: &Kernel<Objects, A>, node: u32) -> Option<MembershipView> {
+        let observer = kernel.process(node)?;
+        let now = kernel.now();
+        let mut members = Vec::new();
+        for host in 0..self.hosts {
+            if let Some(process) = kernel.process(host)
+                && (host == node || kernel.reachable(node, host))
+            {
+                self.heard.insert((observer, process), now);
+            }
+            for process in kernel.starts(host).iter().rev().take(2) {
+                let heard = self.heard.get(&(observer, *process));
+                let alive = heard.is_some_and(|at| now.since(*at) <= self.dead_after);
+                let wrong = *process != observer && self.dice.chance(self.errors);
+                if alive && !wrong {
+                    let stamp = kernel
+                        .machine(host)
+                        .filter(|_| kernel.process(host) == Some(*process))
+                        .map_or(0, Objects::next_stamp);
+                    members.push((*process, stamp));
+                    break;
+                }
+            }
+        }
+        if self.given.get(&observer) == Some(&members) {
+            return None;
+        }
+        self.given.insert(observer, members.clone());
+        self.version += 1;
+        let members = members
+            .into_iter()
+            .map(|(process, stamp)| member(process, stamp));
+        Some(MembershipView::new(self.version, members.collect()))
+    }
+}
+
+fn member(process: ProcessId, stamp: u64) -> Member {
+    let record = MemberRecord {
+        process,
+        sequence: stamp,
+        addresses: Vec::new(),
+        kinds: vec![HostedKind {
+            name: KIND.to_owned(),
+            version: KIND_VERSION,
+            methods: Vec::new(),
+        }],
+        capacity: 1_000,
+        load: 0,
+        labels: Vec::new(),
+        leaving: false,
+        stamp,
+    };
+    Member {
+        record: Arc::new(record),
+        state: MemberState::Alive,
+    }
+}

@@ -1,0 +1,524 @@
+//! The object layer in the world: clients call journals while hosts crash, freeze and are cut
+//! off; afterwards nothing acknowledged is missing and nothing was done twice.
+
+pub mod hints;
+pub mod journal;
+pub mod tracked;
+pub mod workload;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use objects_proto::caller::{Completion, HandleId};
+use objects_proto::config::ObjectsConfig;
+use objects_proto::directory::DirectoryRecord;
+use objects_proto::machine::{Command, Event, Ticket};
+use objects_proto::message::Message;
+use objects_proto::object::{Configuration, ObjectId};
+use objects_proto::objects::Objects;
+use objects_proto::reference::RawRef;
+use objects_proto::register::Mutation;
+use overlay_proto::{Duration, Instant, ProcessId};
+
+use self::hints::Hints;
+use self::journal::{KIND, Operation, Output};
+use self::tracked::Tracked;
+use self::workload::{OPEN_MAX, Place};
+use crate::directory::{Directory, DirectoryConditions};
+use crate::faults::{Fault, FaultPlan};
+use crate::kernel::Kernel;
+use crate::oracle::Class;
+use crate::scenario::Scenario;
+use crate::seed::{Dice, Seed};
+use crate::world::{Ending, Environment, Start, Transmitted, World, over_the_wire};
+
+/// Nodes that only call.
+const CLIENTS: u32 = 2;
+/// How often a node looks at the membership.
+const LOOK_PERIOD: Duration = Duration::from_millis(250);
+/// After the heal, calls must be served again from this time on.
+const SERVED_AFTER: Duration = Duration::from_secs(20);
+/// After the heal, clients go on calling for this long.
+const WORK_AFTER: Duration = Duration::from_secs(30);
+/// After the heal, each object's log is read at this time.
+const AUDIT_AFTER: Duration = Duration::from_secs(45);
+/// How long that read may take.
+const AUDIT_TIMEOUT: Duration = Duration::from_secs(8);
+/// A process that slept longer notices that it slept (design section 7, rule 12).
+const STOPPED: Duration = Duration::from_secs(1);
+
+type ObjectsKernel = Kernel<Objects, Alarm>;
+
+/// What the register environment wakes itself for.
+#[derive(Clone, Copy, Debug)]
+pub enum Alarm {
+    /// A process looks at the membership.
+    Look(ProcessId),
+    /// An object is to be created.
+    Create(usize),
+    /// A client may call.
+    Work(usize),
+    /// The final reads begin.
+    Audit,
+    /// Everything is judged.
+    Judge,
+}
+
+/// What a ticket was for.
+#[derive(Clone, Copy, Debug)]
+enum Purpose {
+    Create(usize),
+    Call { place: usize, object: usize },
+    Audit(usize),
+}
+
+/// The environment of object machines.
+pub struct Register {
+    hosts: u32,
+    mutation: Option<Mutation>,
+    factor: u8,
+    dice: Dice,
+    hints: Hints,
+    directory: Directory<ObjectId, Bytes>,
+    objects: Vec<Tracked>,
+    places: Vec<Place>,
+    tickets: BTreeMap<Ticket, (ProcessId, Purpose)>,
+    names: u64,
+    pace: Duration,
+    healed_at: Option<Instant>,
+}
+
+/// Runs a register scenario with this seed, perhaps with a rule broken on purpose; `keep`
+/// events are kept in words.
+#[must_use]
+pub fn run(
+    scenario: &Scenario,
+    nodes: u32,
+    seed: Seed,
+    keep: usize,
+    mutation: Option<Mutation>,
+) -> World<Objects, Register> {
+    let plan = FaultPlan::draw(seed, &scenario.fault_space(nodes));
+    let environment = Register::new(nodes, seed, mutation);
+    let mut world = World::new(nodes, plan.conditions, seed, keep, environment);
+    for node in 0..nodes {
+        world.fault(&Fault::Start(node));
+    }
+    for object in 0..world.environment.objects.len() {
+        world
+            .kernel
+            .alarm(Duration::from_secs(2), Alarm::Create(object));
+    }
+    for place in 0..world.environment.places.len() {
+        world
+            .kernel
+            .alarm(Duration::from_secs(3), Alarm::Work(place));
+    }
+    world.schedule(&plan);
+    let [crashes, pauses, cuts, leaves] = plan.counts();
+    for (name, count) in [
+        ("crashes", crashes),
+        ("pauses", pauses),
+        ("cuts", cuts),
+        ("leaves", leaves),
+    ] {
+        world.kernel.count(name, count);
+    }
+    // A violation stays in the kernel, where the caller finds it with the last events.
+    let _violation = world
+        .run_until(scenario.heal_at() + Duration::from_secs(scenario.heal_seconds) + AUDIT_AFTER);
+    world
+}
+
+impl Register {
+    fn new(nodes: u32, seed: Seed, mutation: Option<Mutation>) -> Self {
+        let mut dice = seed.child("register").dice();
+        let hosts = nodes.saturating_sub(CLIENTS).max(1);
+        let objects = dice.between(1, 4) as usize;
+        let places = objects * dice.between(1, 3) as usize;
+        let factor = match dice.below(10) {
+            0 => 1,
+            1 | 2 if hosts >= 5 => 5,
+            _ => 3,
+        };
+        let conditions = DirectoryConditions::any(&mut dice);
+        Self {
+            hosts,
+            mutation,
+            factor,
+            hints: Hints::new(hosts, seed),
+            directory: Directory::new(conditions, seed),
+            objects: (0..objects).map(|_| Tracked::default()).collect(),
+            places: (0..places)
+                .map(|place| Place {
+                    object: place % objects,
+                    handle: None,
+                    open: 0,
+                })
+                .collect(),
+            tickets: BTreeMap::new(),
+            names: 0,
+            pace: Duration::from_millis(dice.between(100, 800)),
+            dice,
+            healed_at: None,
+        }
+    }
+
+    fn name(&mut self) -> u64 {
+        self.names += 1;
+        self.names
+    }
+
+    fn ticket(&mut self, id: u64, process: ProcessId, purpose: Purpose) -> Ticket {
+        self.tickets.insert(Ticket(id), (process, purpose));
+        Ticket(id)
+    }
+
+    fn any_running(&mut self, kernel: &ObjectsKernel, below: u32) -> Option<(u32, ProcessId)> {
+        let running: Vec<u32> = kernel
+            .running()
+            .filter(|node| *node < below && !kernel.paused(*node))
+            .collect();
+        let node = *self.dice.pick(&running)?;
+        Some((node, kernel.process(node)?))
+    }
+
+    fn create(&mut self, kernel: &mut ObjectsKernel, object: usize) {
+        let Some((node, process)) = self.any_running(kernel, self.hosts) else {
+            kernel.alarm(Duration::from_secs(1), Alarm::Create(object));
+            return;
+        };
+        let (id, handle) = (self.name(), HandleId(self.name()));
+        let ticket = self.ticket(id, process, Purpose::Create(object));
+        let command = workload::create(ticket, handle, self.factor);
+        kernel.command(node, Duration::ZERO, command);
+    }
+
+    /// The client at a place makes a call, if it is its turn.
+    fn work(&mut self, kernel: &mut ObjectsKernel, place: usize) {
+        let stopped = self
+            .healed_at
+            .is_some_and(|at| kernel.now().since(at) > WORK_AFTER);
+        if stopped {
+            return;
+        }
+        let after = self.dice.exponential(self.pace);
+        kernel.alarm(after, Alarm::Work(place));
+        let object = self.places[place].object;
+        let Some(reference) = self.objects[object].reference.clone() else {
+            return;
+        };
+        let Some((process, handle)) = self.handle(kernel, place) else {
+            return;
+        };
+        let Some(node) = kernel.node_of(&process.peer) else {
+            return;
+        };
+        if self.places[place].open >= OPEN_MAX || kernel.paused(node) {
+            return;
+        }
+        let id = self.name();
+        let operation = workload::draw(&mut self.dice, id);
+        let timeout = Duration::from_millis(self.dice.between(500, 10_000));
+        let timeout = if self.healed_at.is_some() {
+            Duration::from_secs(8)
+        } else {
+            timeout
+        };
+        let target = workload::hint(&mut self.dice, &reference);
+        let ticket = self.ticket(id, process, Purpose::Call { place, object });
+        let call = workload::begun(id, handle, operation, kernel.now());
+        self.objects[object].history.invoke(call);
+        self.places[place].open += 1;
+        let command = workload::invoke(ticket, handle, target, operation, timeout);
+        kernel.command(node, Duration::ZERO, command);
+    }
+
+    /// The handle of a place: a new one if its process is gone, and now and then for fun.
+    fn handle(
+        &mut self,
+        kernel: &mut ObjectsKernel,
+        place: usize,
+    ) -> Option<(ProcessId, HandleId)> {
+        if let Some((process, handle)) = self.places[place].handle {
+            let fresh = self.places[place].open == 0 && self.dice.chance(0.02);
+            if kernel.runs(&process) && !fresh {
+                return Some((process, handle));
+            }
+            if let Some(node) = kernel
+                .node_of(&process.peer)
+                .filter(|_| kernel.runs(&process))
+            {
+                kernel.command(node, Duration::ZERO, Command::Release(handle));
+            }
+        }
+        let (_, process) = self.any_running(kernel, kernel.node_count())?;
+        let handle = HandleId(self.name());
+        let object = self.places[place].object;
+        self.places[place] = Place {
+            object,
+            handle: Some((process, handle)),
+            open: 0,
+        };
+        Some((process, handle))
+    }
+
+    fn created(&mut self, kernel: &mut ObjectsKernel, object: usize, reference: Option<RawRef>) {
+        match reference {
+            Some(reference) => {
+                kernel.count("objects created", 1);
+                if let Some(configuration) = &reference.configuration {
+                    let configuration: Configuration = Configuration::clone(configuration);
+                    self.objects[object].configured(kernel.now(), configuration);
+                    self.objects[object].process_ended(kernel.now(), |one| kernel.runs(one));
+                }
+                self.objects[object].reference = Some(reference);
+            }
+            None => kernel.alarm(Duration::from_secs(1), Alarm::Create(object)),
+        }
+    }
+
+    fn completed(&mut self, kernel: &mut ObjectsKernel, ticket: Ticket, completion: &Completion) {
+        let Some((_, purpose)) = self.tickets.remove(&ticket) else {
+            kernel.violate("one_end_per_call", format!("{ticket:?} completed again"));
+            return;
+        };
+        let now = kernel.now();
+        match (purpose, workload::ended(now, completion)) {
+            (_, Err(detail)) => kernel.violate("results_of_the_model", detail),
+            (Purpose::Call { place, object }, Ok(end)) => {
+                kernel.count(workload::counter(&completion.outcome), 1);
+                if let Err(anomaly) = self.objects[object].history.finish(ticket.0, end) {
+                    kernel.violate(anomaly.property, anomaly.detail);
+                }
+                let handle = self.objects[object]
+                    .history
+                    .call(ticket.0)
+                    .map(|call| call.handle);
+                let place = &mut self.places[place];
+                if place.handle.map(|(_, handle)| handle.0) == handle {
+                    place.open = place.open.saturating_sub(1);
+                }
+            }
+            (Purpose::Audit(object), Ok(end)) => {
+                if let Class::Ok(Output::Log(log)) = end.class {
+                    self.objects[object].log = Some(log);
+                } else {
+                    kernel.note(u32::MAX, || format!("audit of {object}: {completion:?}"));
+                }
+            }
+            (Purpose::Create(_), Ok(_)) => {
+                kernel.violate("one_end_per_call", "a creation completed as a call");
+            }
+        }
+    }
+
+    fn audit(&mut self, kernel: &mut ObjectsKernel) {
+        for object in 0..self.objects.len() {
+            let Some(reference) = self.objects[object].reference.clone() else {
+                continue;
+            };
+            let Some((node, process)) = self.any_running(kernel, kernel.node_count()) else {
+                continue;
+            };
+            let (id, handle) = (self.name(), HandleId(self.name()));
+            let ticket = self.ticket(id, process, Purpose::Audit(object));
+            let command =
+                workload::invoke(ticket, handle, reference, Operation::Read, AUDIT_TIMEOUT);
+            kernel.command(node, Duration::ZERO, command);
+        }
+        kernel.alarm(AUDIT_TIMEOUT + Duration::from_secs(1), Alarm::Judge);
+    }
+
+    fn judge(&mut self, kernel: &mut ObjectsKernel) {
+        let served_from = self.healed_at.unwrap_or_default() + SERVED_AFTER;
+        let open = self
+            .tickets
+            .iter()
+            .find(|(_, (process, _))| kernel.runs(process));
+        if let Some((ticket, (process, purpose))) = open {
+            let detail = format!("{purpose:?} of {process} with {ticket:?} has no end");
+            kernel.violate("every_call_ends", detail);
+        }
+        for object in &self.objects {
+            kernel.count("calls", object.history.len() as u64);
+            if let Err(anomaly) = object.check() {
+                kernel.violate(anomaly.property, anomaly.detail);
+            }
+            match (&object.reference, &object.log, object.majority_lost) {
+                (None, _, _) => kernel.count("objects never created", 1),
+                (Some(_), _, true) => kernel.count("objects whose majority was lost", 1),
+                (Some(reference), None, false) => {
+                    let detail = format!("{:?} cannot be read after the heal", reference.id);
+                    kernel.violate("serves_after_heal", detail);
+                }
+                (Some(reference), Some(_), false) => {
+                    kernel.count("objects judged", 1);
+                    if let Some(call) = object.unserved(served_from) {
+                        let detail = format!("{:?} did not serve {call}", reference.id);
+                        kernel.violate("serves_after_heal", detail);
+                    }
+                }
+            }
+        }
+    }
+
+    fn tracked(&mut self, object: &ObjectId) -> Option<&mut Tracked> {
+        self.objects.iter_mut().find(|tracked| {
+            tracked
+                .reference
+                .as_ref()
+                .is_some_and(|one| one.id == *object)
+        })
+    }
+
+    /// Whether a node reaches at least half of the others: then it reaches the directory.
+    fn online(kernel: &ObjectsKernel, node: u32) -> bool {
+        let reached = kernel
+            .running()
+            .filter(|other| kernel.reachable(node, *other))
+            .count();
+        2 * reached >= kernel.running().count()
+    }
+}
+
+impl Environment<Objects> for Register {
+    type Alarm = Alarm;
+
+    fn start(&mut self, _kernel: &mut ObjectsKernel, start: Start) -> Objects {
+        let methods = journal::shared(start.node < self.hosts);
+        let config = ObjectsConfig::default();
+        let mut machine = Objects::new(config, start.process, methods, start.seed.value());
+        machine.mutate(self.mutation);
+        machine
+    }
+
+    fn started(&mut self, kernel: &mut ObjectsKernel, start: Start) {
+        kernel.alarm(Duration::from_millis(1), Alarm::Look(start.process));
+    }
+
+    fn transmit(&mut self, message: Message) -> Result<Transmitted<Message>, String> {
+        over_the_wire(&message)
+    }
+
+    fn event(&mut self, kernel: &mut ObjectsKernel, node: u32, event: Event) {
+        match event {
+            Event::Created { ticket, result } => {
+                if let Some((_, Purpose::Create(object))) = self.tickets.remove(&ticket) {
+                    self.created(kernel, object, result.ok());
+                }
+            }
+            Event::Completed { ticket, completion } => self.completed(kernel, ticket, &completion),
+            Event::Execute(execution) => {
+                let (took, executed) = journal::execute(&execution, &mut self.dice);
+                kernel.count("executions", 1);
+                kernel.command(node, took, Command::Executed(executed));
+            }
+            Event::Lookup(object) => {
+                let online = Self::online(kernel, node);
+                let (after, records) = self.directory.get(kernel.now(), online, &object);
+                kernel.count("lookups", 1);
+                if !records.is_empty() {
+                    kernel.command(node, after, Command::DirectoryFound { object, records });
+                }
+                kernel.command(node, after, Command::DirectoryExhausted(object));
+            }
+            Event::Publish {
+                object,
+                configuration,
+            } => {
+                let online = Self::online(kernel, node);
+                let record = DirectoryRecord {
+                    object,
+                    kind: KIND.to_owned(),
+                    configuration,
+                };
+                if let Some(record) = record.encode() {
+                    self.directory.put(kernel.now(), online, object, record);
+                }
+            }
+            Event::Reconfigured {
+                object,
+                configuration,
+            } => {
+                kernel.count("reconfigurations", 1);
+                let now = kernel.now();
+                if let Some(tracked) = self.tracked(&object) {
+                    tracked.configured(now, configuration);
+                    tracked.process_ended(now, |process| kernel.runs(process));
+                }
+            }
+            Event::TookOver { .. } => kernel.count("takeovers", 1),
+            Event::Drained { left_behind } => {
+                kernel.count("replicas left behind", u64::from(left_behind));
+                kernel.stop(node);
+            }
+            Event::Load(_) | Event::Inspected { .. } | Event::Recovered { .. } => {}
+        }
+    }
+
+    fn alarm(&mut self, kernel: &mut ObjectsKernel, alarm: Alarm) {
+        match alarm {
+            Alarm::Look(process) => {
+                let Some(node) = kernel.node_of(&process.peer) else {
+                    return;
+                };
+                if !kernel.runs(&process) {
+                    return;
+                }
+                if !kernel.paused(node)
+                    && let Some(view) = self.hints.look(kernel, node)
+                {
+                    kernel.command(node, Duration::ZERO, Command::View(view));
+                }
+                kernel.alarm(LOOK_PERIOD, alarm);
+            }
+            Alarm::Create(object) => self.create(kernel, object),
+            Alarm::Work(place) => self.work(kernel, place),
+            Alarm::Audit => self.audit(kernel),
+            Alarm::Judge => self.judge(kernel),
+        }
+    }
+
+    fn leave(&mut self, kernel: &mut ObjectsKernel, node: u32) {
+        kernel.command(node, Duration::ZERO, Command::Drain);
+    }
+
+    fn ended(&mut self, kernel: &mut ObjectsKernel, process: ProcessId, _how: Ending) {
+        self.hints.ended(process);
+        let now = kernel.now();
+        for object in &mut self.objects {
+            object.process_ended(now, |one| kernel.runs(one));
+        }
+        let created: Vec<(Ticket, usize)> = self
+            .tickets
+            .iter()
+            .filter_map(|(ticket, (owner, purpose))| match purpose {
+                Purpose::Create(object) if *owner == process => Some((*ticket, *object)),
+                _ => None,
+            })
+            .collect();
+        for (ticket, object) in created {
+            self.tickets.remove(&ticket);
+            kernel.alarm(Duration::from_secs(1), Alarm::Create(object));
+        }
+    }
+
+    fn resumed(&mut self, kernel: &mut ObjectsKernel, node: u32, slept: Duration) {
+        if slept < STOPPED {
+            return;
+        }
+        if self.dice.chance(0.5) {
+            kernel.discard_received(node);
+            kernel.command_first(node, Command::Stopped);
+        } else {
+            kernel.command(node, Duration::from_millis(5), Command::Stopped);
+        }
+    }
+
+    fn healed(&mut self, kernel: &mut ObjectsKernel) {
+        self.healed_at = Some(kernel.now());
+        self.hints.heal();
+        kernel.alarm(AUDIT_AFTER, Alarm::Audit);
+    }
+}

@@ -1,0 +1,72 @@
+//! One object of the register scenario: its calls, its replica sets, and whether it may be lost.
+
+use std::collections::BTreeMap;
+
+use objects_proto::object::Configuration;
+use objects_proto::reference::RawRef;
+use overlay_proto::{Duration, Instant, ProcessId};
+
+use super::journal::{Journal, Operation, Output};
+use crate::oracle::{Anomaly, CallId, Class, History};
+use crate::witness;
+
+/// A new replica set is believed to have replaced its predecessor after this time.
+const SETTLED: Duration = Duration::from_secs(5);
+
+/// One object.
+#[derive(Debug, Default)]
+pub struct Tracked {
+    /// The reference that its creation gave.
+    pub reference: Option<RawRef>,
+    /// All calls on it.
+    pub history: History<Operation, Output>,
+    /// Replica sets by epoch, with the time at which each became known.
+    sets: BTreeMap<u64, (Configuration, Instant)>,
+    /// Set once a majority of its replicas was lost at one time: then it may be gone.
+    pub majority_lost: bool,
+    /// The log that the final read saw.
+    pub log: Option<Vec<CallId>>,
+}
+
+impl Tracked {
+    /// A replica set became known.
+    pub fn configured(&mut self, now: Instant, configuration: Configuration) {
+        self.sets
+            .entry(configuration.epoch.number)
+            .or_insert((configuration, now));
+    }
+
+    /// A process ended; `runs` says who is left.
+    pub fn process_ended(&mut self, now: Instant, runs: impl Fn(&ProcessId) -> bool) {
+        let newest = self.sets.values().next_back().map(|(_, since)| *since);
+        let fresh = newest.is_some_and(|since| now.since(since) < SETTLED);
+        for (configuration, _) in self.sets.values().rev().take(if fresh { 2 } else { 1 }) {
+            let left = configuration.processes().filter(&runs).count();
+            self.majority_lost |= left < configuration.majority();
+        }
+    }
+
+    /// Checks everything that clients were promised.
+    ///
+    /// # Errors
+    /// The first promise found broken.
+    pub fn check(&self) -> Result<(), Anomaly> {
+        let Some(log) = &self.log else { return Ok(()) };
+        self.history.check_effects(log)?;
+        witness::check(&Journal::default(), &self.history, log)
+    }
+
+    /// The first call made at `from` or later that was neither done nor refused by the method
+    /// itself.
+    #[must_use]
+    pub fn unserved(&self, from: Instant) -> Option<String> {
+        let calls = self.history.calls().filter(|call| call.invoked >= from);
+        let mut unserved = calls.filter(|call| {
+            !call
+                .end
+                .as_ref()
+                .is_some_and(|end| matches!(end.class, Class::Ok(_) | Class::Failed))
+        });
+        unserved.next().map(|call| format!("{call:?}"))
+    }
+}

@@ -1,0 +1,137 @@
+//! Clients: handles in many processes, calls one after the other and side by side.
+
+use objects_proto::caller::{Completion, HandleId, Invocation};
+use objects_proto::execution::Codec;
+use objects_proto::machine::{Command, Creation, Ticket};
+use objects_proto::outcome::Outcome;
+use objects_proto::reference::RawRef;
+use overlay_proto::{Duration, Instant, ProcessId, codec};
+
+use super::journal::{Journal, KIND, KIND_VERSION, Operation, Output};
+use crate::oracle::{Call, CallId, Class, End, Witness};
+use crate::seed::Dice;
+
+/// Most calls that one handle has open.
+pub const OPEN_MAX: u32 = 4;
+
+/// A client's place: one handle after another on one object.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The object's number.
+    pub object: usize,
+    /// The process and its handle, once opened.
+    pub handle: Option<(ProcessId, HandleId)>,
+    /// Calls open.
+    pub open: u32,
+}
+
+/// Draws what to call.
+pub fn draw(dice: &mut Dice, id: CallId) -> Operation {
+    let by = dice.between(1, 9);
+    match dice.below(20) {
+        0..=9 => Operation::Append(id, by),
+        10 => Operation::AppendSlowly(id, by),
+        11..=12 => Operation::Refuse(id),
+        13..=18 => Operation::Read,
+        _ => Operation::ReadSlowly,
+    }
+}
+
+/// The command that makes a call.
+#[must_use]
+pub fn invoke(
+    ticket: Ticket,
+    handle: HandleId,
+    target: RawRef,
+    operation: Operation,
+    timeout: Duration,
+) -> Command {
+    let invocation = Invocation {
+        handle,
+        target,
+        method: operation.method(),
+        write: operation.writes(),
+        codec: Codec::Cbor,
+        arguments: operation.arguments(),
+        timeout,
+        one_way: false,
+        parent: None,
+    };
+    Command::Invoke { ticket, invocation }
+}
+
+/// The command that creates a journal.
+#[must_use]
+pub fn create(ticket: Ticket, handle: HandleId, factor: u8) -> Command {
+    let creation = Creation {
+        kind: KIND.to_owned(),
+        kind_version: KIND_VERSION,
+        state: Journal::default().encode(),
+        factor,
+        id: None,
+        members: None,
+        handle,
+        timeout: Duration::from_secs(5),
+    };
+    Command::Create { ticket, creation }
+}
+
+/// A reference as a client may have it: whole, or only the id.
+pub fn hint(dice: &mut Dice, reference: &RawRef) -> RawRef {
+    if dice.chance(0.3) {
+        RawRef::bare(reference.id, KIND)
+    } else {
+        reference.clone()
+    }
+}
+
+/// The record of a call that begins.
+#[must_use]
+pub fn begun(
+    id: CallId,
+    handle: HandleId,
+    operation: Operation,
+    invoked: Instant,
+) -> Call<Operation, Output> {
+    Call {
+        id,
+        handle: handle.0,
+        operation,
+        write: operation.writes(),
+        invoked,
+        end: None,
+    }
+}
+
+/// The end of a call, as the oracle takes it.
+///
+/// # Errors
+/// In words, if the result is not one of the journal's.
+pub fn ended(at: Instant, completion: &Completion) -> Result<End<Output>, String> {
+    let class = match &completion.outcome {
+        Outcome::Returned(bytes) => {
+            Class::Ok(codec::decode(bytes).map_err(|error| error.to_string())?)
+        }
+        Outcome::NotExecuted(_) => Class::NotExecuted,
+        Outcome::Failed(_) => Class::Failed,
+        Outcome::Executed => Class::Executed,
+        Outcome::Indeterminate(_) => Class::Indeterminate,
+    };
+    let witness = completion.witness.map(|witness| Witness {
+        epoch: witness.epoch.number,
+        version: witness.version.0,
+    });
+    Ok(End { at, class, witness })
+}
+
+/// The counter under which an end is reported.
+#[must_use]
+pub fn counter(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Returned(_) => "calls returned",
+        Outcome::NotExecuted(_) => "calls not executed",
+        Outcome::Failed(_) => "calls failed",
+        Outcome::Executed => "calls executed, result lost",
+        Outcome::Indeterminate(_) => "calls indeterminate",
+    }
+}
