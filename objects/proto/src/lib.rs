@@ -19,6 +19,7 @@ pub mod creation;
 pub mod directory;
 pub mod error;
 pub mod execution;
+pub mod frame;
 pub mod guard;
 pub mod handle;
 pub mod host;
