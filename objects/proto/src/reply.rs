@@ -3,16 +3,16 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::future::Future;
 
 use bytes::Bytes;
-use serde::Serialize;
 
 use crate::caller::BoxFuture;
 use crate::execution::Codec;
 use crate::method::Method;
 use crate::outcome::Cause;
-use crate::wire::{self, Wire};
+use crate::wire::{self, Passer};
 
 /// What a method came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,31 +29,31 @@ pub enum Reply {
 
 impl Reply {
     /// The reply with this result.
-    pub fn value<T: Wire>(codec: Codec, value: &T) -> Self {
-        Self::returned(codec, value)
+    pub fn value<T>(codec: Codec, passer: Passer<T>, value: &T) -> Self {
+        Self::returned((passer.answer)(codec, value))
     }
 
     /// The reply with this string.
     #[must_use]
     pub fn text(codec: Codec, value: &str) -> Self {
-        Self::returned(codec, value)
+        Self::returned(wire::encode(codec, value))
     }
 
     /// The reply with this list.
-    pub fn slice<T: Wire>(codec: Codec, value: &[T]) -> Self {
-        Self::returned(codec, value)
+    pub fn slice<T>(codec: Codec, passer: Passer<T>, value: &[T]) -> Self {
+        Self::returned((passer.answer_slice)(codec, value))
     }
 
     /// The reply with this error.
-    pub fn error<E: Wire>(codec: Codec, error: &E) -> Self {
-        match wire::encode(codec, error) {
+    pub fn error<E>(codec: Codec, passer: Passer<E>, error: &E) -> Self {
+        match (passer.answer)(codec, error) {
             Ok(bytes) => Self::Failed(Bytes::from(bytes)),
             Err(problem) => Self::Unencodable(format!("its error: {problem}")),
         }
     }
 
-    fn returned<T: Serialize + ?Sized>(codec: Codec, value: &T) -> Self {
-        match wire::encode(codec, value) {
+    fn returned(encoded: Result<Vec<u8>, String>) -> Self {
+        match encoded {
             Ok(bytes) => Self::Returned(Bytes::from(bytes)),
             Err(problem) => Self::Unencodable(format!("its result: {problem}")),
         }

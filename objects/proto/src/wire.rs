@@ -29,13 +29,15 @@ pub trait Wire: Serialize + DeserializeOwned + Send {}
 #[diagnostic::do_not_recommend]
 impl<T: Serialize + DeserializeOwned + Send> Wire for T {}
 
-/// How values of one argument's type are written and read, or lists of them.
+/// How values of one type are written and read, or lists of them.
 ///
 /// Made in one place, [`passer`], so that a type that cannot cross is reported once.
 #[derive(Clone, Copy, Debug)]
 pub struct Passer<T> {
     pub(crate) encode: fn(&T, &mut Vec<u8>) -> Result<(), String>,
     pub(crate) encode_slice: fn(&[T], &mut Vec<u8>) -> Result<(), String>,
+    pub(crate) answer: fn(Codec, &T) -> Result<Vec<u8>, String>,
+    pub(crate) answer_slice: fn(Codec, &[T]) -> Result<Vec<u8>, String>,
     pub(crate) decode: fn(Received<'_>) -> Result<Option<T>, String>,
     pub(crate) decode_list: fn(Received<'_>) -> Result<Option<Vec<T>>, String>,
 }
@@ -46,6 +48,8 @@ pub const fn passer<T: Wire>() -> Passer<T> {
     Passer {
         encode: encode_cbor::<T>,
         encode_slice: encode_cbor::<[T]>,
+        answer: encode::<T>,
+        answer_slice: encode::<[T]>,
         decode: decode_received::<T>,
         decode_list: decode_received::<Vec<T>>,
     }

@@ -2,8 +2,8 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
+use syn::Path;
 use syn::spanned::Spanned;
-use syn::{Path, Type};
 
 use crate::expand::parts;
 use crate::model::{Argument, Body, Kind, Method, Returned};
@@ -114,27 +114,33 @@ fn take(private: &Path, index: usize, argument: &Argument, local: &Ident) -> Tok
 /// Encodes what the method returned, bound as `returned`.
 fn reply(private: &Path, returned: &Returned) -> TokenStream {
     match returned {
-        Returned::Value(Passing::Owned(owned)) => value(private, owned, &quote!(&returned)),
-        Returned::Value(Passing::Borrowed(owned)) => value(private, owned, &quote!(returned)),
+        Returned::Value(Passing::Owned(owned)) => {
+            let passer = parts::passer(private, owned);
+            quote!(#private::Reply::value(codec, #passer, &returned))
+        }
+        Returned::Value(Passing::Borrowed(owned)) => {
+            let passer = parts::passer(private, owned);
+            quote!(#private::Reply::value(codec, #passer, returned))
+        }
         Returned::Value(Passing::Text) => quote!(#private::Reply::text(codec, returned)),
         Returned::Value(Passing::Slice(element)) => {
-            quote_spanned!(element.span()=> #private::Reply::slice::<#element>(codec, returned))
+            let passer = parts::passer(private, element);
+            quote!(#private::Reply::slice(codec, #passer, returned))
         }
         Returned::Fallible(result) => {
-            let span = result.span();
             let (value, error) = parts::projections(private, result);
-            let value = quote_spanned!(span=> #private::Reply::value::<#value>(codec, &value));
-            let error = quote_spanned!(span=> #private::Reply::error::<#error>(codec, &error));
+            let value = quote_spanned!(result.span()=> #private::passer::<#value>());
+            let error = quote_spanned!(result.span()=> #private::passer::<#error>());
             quote! {
                 match #private::Fallible::into_result(returned) {
-                    ::core::result::Result::Ok(value) => #value,
-                    ::core::result::Result::Err(error) => #error,
+                    ::core::result::Result::Ok(value) => {
+                        #private::Reply::value(codec, #value, &value)
+                    }
+                    ::core::result::Result::Err(error) => {
+                        #private::Reply::error(codec, #error, &error)
+                    }
                 }
             }
         }
     }
-}
-
-fn value(private: &Path, owned: &Type, returned: &TokenStream) -> TokenStream {
-    quote_spanned!(owned.span()=> #private::Reply::value::<#owned>(codec, #returned))
 }

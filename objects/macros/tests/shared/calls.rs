@@ -169,13 +169,22 @@ fn a_call_happens_when_it_is_polled_or_sent_and_not_before() {
     let (world, hits) = counter(0);
     drop(hits.increment(1));
     let waiting = hits.increment(10);
-    assert!(world.seen.lock().unwrap().calls.is_empty());
+    assert!(world.calls().is_empty());
     hits.increment(100).send();
     assert_eq!(world.block_on(waiting), Ok(110));
-    let seen = world.seen.lock().unwrap();
-    assert_eq!(seen.calls.len(), 2);
-    assert!(seen.calls[0].one_way && !seen.calls[1].one_way);
-    assert_eq!(seen.calls[1].timeout, TIMEOUT_DEFAULT);
+    let calls = world.calls();
+    assert_eq!(calls.len(), 2);
+    assert!(calls[0].one_way && !calls[1].one_way);
+    assert_eq!(calls[1].timeout, TIMEOUT_DEFAULT);
+}
+
+#[test]
+#[deny(unfulfilled_lint_expectations)]
+fn the_compiler_minds_a_call_that_is_neither_awaited_nor_sent() {
+    let (world, hits) = counter(0);
+    #[expect(unused_must_use)]
+    hits.increment(1);
+    assert!(world.calls().is_empty());
 }
 
 #[test]
@@ -195,7 +204,7 @@ fn a_call_borrows_neither_proxy_nor_arguments() {
 fn a_handle_is_open_from_its_first_call_until_nothing_needs_it() {
     let (world, hits) = counter(0);
     let other = hits.clone();
-    let open = || world.seen.lock().unwrap().handles.len();
+    let open = || world.open_handles();
     assert_eq!(open(), 0, "a proxy that makes no call has no handle");
     world.block_on(async {
         hits.increment(1).await.unwrap();
@@ -220,7 +229,7 @@ fn arguments_that_are_too_large_are_not_sent() {
         refused,
         CallError::NotExecuted(Cause::TooLarge { .. })
     ));
-    assert!(world.seen.lock().unwrap().calls.is_empty());
+    assert!(world.calls().is_empty());
 }
 
 #[test]

@@ -180,8 +180,8 @@ fn an_async_method_calls_another_object_and_waits_for_it() {
     });
     assert_eq!(balances(&world, &left, &right), (25, 30));
 
-    let seen = world.seen.lock().unwrap();
-    let withdraw = &seen.calls[2];
+    let calls = world.calls();
+    let withdraw = &calls[2];
     let parent = withdraw
         .parent
         .as_ref()

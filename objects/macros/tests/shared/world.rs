@@ -30,18 +30,17 @@ pub(crate) const CALLER: ProcessId = ProcessId {
 /// A node in memory.
 pub(crate) struct World {
     servants: Mutex<Option<Servants>>,
-    pub(crate) seen: Mutex<Seen>,
+    seen: Mutex<Seen>,
     me: Weak<World>,
 }
 
 /// What the world knows of its objects and its calls.
 #[derive(Default)]
-pub(crate) struct Seen {
+struct Seen {
     objects: BTreeMap<ObjectId, Object>,
-    /// Every call that was sent, nested and deferred ones included.
-    pub(crate) calls: Vec<Invocation>,
+    calls: Vec<Invocation>,
     /// Handles opened and not released.
-    pub(crate) handles: BTreeSet<u64>,
+    handles: BTreeSet<u64>,
     handles_ever: u64,
     timers: BTreeSet<u64>,
     now: u64,
@@ -107,6 +106,16 @@ impl World {
     pub(crate) fn state<K: SharedObject>(&self, reference: &Ref<K>) -> K {
         let seen = self.seen.lock().unwrap();
         decode_state(&seen.objects[&reference.id()].state).unwrap()
+    }
+
+    /// Every call that was sent so far, nested and deferred ones included.
+    pub(crate) fn calls(&self) -> Vec<Invocation> {
+        self.seen.lock().unwrap().calls.clone()
+    }
+
+    /// How many handles are open.
+    pub(crate) fn open_handles(&self) -> usize {
+        self.seen.lock().unwrap().handles.len()
     }
 
     /// Runs a future to its end; when it waits, time passes to the next timer.
