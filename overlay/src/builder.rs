@@ -33,7 +33,7 @@ pub const DEFAULT_CLUSTER: &str = "lan";
 /// Where a node listens that is not told where: all interfaces, a free port.
 const DEFAULT_LISTEN: &str = "/ip4/0.0.0.0/tcp/0";
 /// Longest wait for the first address to listen on.
-const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Link inputs that wait for the event loop; readers wait when it is full.
 const LINK_INPUTS_MAX: usize = 1024;
 
@@ -375,6 +375,7 @@ impl Builder {
             own_record: watch::Sender::default(),
             remembered: watch::Sender::default(),
             left: watch::Sender::default(),
+            registrations: watch::Sender::default(),
             events: broadcast::Sender::new(EVENTS_MAX),
             counters: Mutex::default(),
             counts: Counts::default(),

@@ -70,7 +70,7 @@ pub(crate) enum Request {
         /// How many at most.
         limit: usize,
         /// Their records.
-        records: oneshot::Sender<Vec<SignedRecord>>,
+        records: oneshot::Sender<(Vec<SignedRecord>, Option<ClusterRecord>)>,
     },
     /// Says goodbye.
     Leave,

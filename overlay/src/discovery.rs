@@ -53,7 +53,7 @@ impl Discovery {
             tasks.spawn(remember(shared.clone(), data_dir));
         }
         for registry in sources.registries {
-            tasks.spawn(crate::registry_client::keep(
+            tasks.spawn(crate::registry::client::keep(
                 shared.clone(),
                 registry,
                 sources.role,

@@ -11,16 +11,18 @@ use overlay_proto::member::Keys;
 /// type 1; field 2: 32 bytes).
 const INLINE_KEY_PREFIX: [u8; 6] = [0x00, 0x24, 0x08, 0x01, 0x12, 0x20];
 
-/// The node's key pair; signs as the peer and checks the signatures of others.
+/// An Ed25519 key pair: signs as its peer, and checks the signatures of others by
+/// [`Keys`](crate::proto::member::Keys).
 #[derive(Clone)]
-pub(crate) struct Identity {
+pub struct Identity {
     keypair: ed25519::Keypair,
     peer: PeerId,
 }
 
 impl Identity {
     /// A fresh random key.
-    pub(crate) fn generate() -> Self {
+    #[must_use]
+    pub fn generate() -> Self {
         Self::from_keypair(ed25519::Keypair::generate())
     }
 

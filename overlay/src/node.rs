@@ -1,8 +1,7 @@
 //! The handle of a running node.
 
 use std::fmt;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,29 +9,26 @@ use overlay_proto::view::MembershipView;
 use overlay_proto::{Announcement, ClusterRecord, PeerId, ProcessId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::address::parse_socket;
 use crate::builder::Builder;
 use crate::command::Request;
-use crate::handler::OverlayEvent;
 use crate::link::Outbound;
 use crate::metrics::Metrics;
 use crate::request::RequestError;
 use crate::shared::Shared;
 use crate::topic::{PublishError, Subscription};
+use crate::watching::{Candidates, Closed, Events, ViewWatch};
 
 /// Directory candidates that wait for one lookup; further ones end it.
 const CANDIDATES_MAX: usize = 32;
 /// Longest wait for the goodbye to be said.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Longest wait for registries to be told of the leave.
+const DEREGISTER_TIMEOUT: Duration = Duration::from_millis(500);
 /// Longest wait for what is queued on links to be written.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
-
-/// The node is shut down.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the node is shut down")]
-pub struct Closed;
 
 /// Why an address was not dialled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -125,17 +121,13 @@ impl Node {
     /// Watches the membership view.
     #[must_use]
     pub fn watch(&self) -> ViewWatch {
-        ViewWatch {
-            view: self.shared().view.subscribe(),
-        }
+        ViewWatch::new(self.shared().view.subscribe())
     }
 
     /// Receives what happens in the overlay from now on.
     #[must_use]
     pub fn events(&self) -> Events {
-        Events {
-            events: self.shared().events.subscribe(),
-        }
+        Events::new(self.shared().events.subscribe())
     }
 
     /// Dials an address, `ip:port` or a multiaddress, once. Who answers there is introduced.
@@ -279,7 +271,7 @@ impl Node {
             candidates,
         })
         .await?;
-        Ok(Candidates { found })
+        Ok(Candidates::new(found))
     }
 
     /// The founded cluster, if this node knows it.
@@ -329,6 +321,14 @@ impl Node {
             if tokio::time::timeout(LEAVE_TIMEOUT, said).await.is_err() {
                 tracing::debug!("the goodbye was not said in time");
             }
+            let mut registrations = self.shared().registrations.subscribe();
+            let ended = registrations.wait_for(|count| *count == 0);
+            if tokio::time::timeout(DEREGISTER_TIMEOUT, ended)
+                .await
+                .is_err()
+            {
+                tracing::debug!("not all registries were told in time");
+            }
         }
     }
 
@@ -351,35 +351,7 @@ impl Node {
     /// What the node counted since its start.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
-        let shared = self.shared();
-        let counts = &shared.counts;
-        let links = shared.links.all();
-        let read = |counter: &std::sync::atomic::AtomicU64| counter.load(Ordering::Relaxed);
-        let live = |read: fn(&crate::link::wire::Traffic) -> &std::sync::atomic::AtomicU64| {
-            links
-                .iter()
-                .map(|link| read(&link.traffic).load(Ordering::Relaxed))
-                .sum::<u64>()
-        };
-        Metrics {
-            overlay: *shared
-                .counters
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-            registry_calls: read(&counts.registry_calls),
-            registry_calls_after_join: read(&counts.registry_calls_after_join),
-            directory_writes: read(&counts.directory_writes),
-            directory_lookups: read(&counts.directory_lookups),
-            directory_answers: read(&counts.directory_answers),
-            topic_messages: read(&counts.topic_messages),
-            links: links.len() as u64,
-            links_opened: read(&counts.links_opened),
-            links_lost: read(&counts.links_lost),
-            frames_in: read(&counts.frames_in) + live(|traffic| &traffic.frames_in),
-            frames_out: read(&counts.frames_out) + live(|traffic| &traffic.frames_out),
-            connections: read(&counts.connections),
-            strangers: read(&counts.strangers),
-        }
+        self.shared().metrics()
     }
 
     async fn ask(&self, request: Request) -> Result<(), Closed> {
@@ -388,72 +360,5 @@ impl Node {
             .send(request)
             .await
             .map_err(|_| Closed)
-    }
-}
-
-/// Watches the membership view. Changes that come faster than they are looked at are skipped.
-#[derive(Clone, Debug)]
-pub struct ViewWatch {
-    view: watch::Receiver<MembershipView>,
-}
-
-impl ViewWatch {
-    /// Waits for a change since the last look, and returns the view.
-    ///
-    /// # Errors
-    /// [`Closed`].
-    pub async fn changed(&mut self) -> Result<MembershipView, Closed> {
-        self.view.changed().await.map_err(|_| Closed)?;
-        Ok(self.view.borrow_and_update().clone())
-    }
-
-    /// Waits until the view is as wanted, at once if it is so already.
-    ///
-    /// # Errors
-    /// [`Closed`].
-    pub async fn until(
-        &mut self,
-        wanted: impl FnMut(&MembershipView) -> bool,
-    ) -> Result<MembershipView, Closed> {
-        self.view
-            .wait_for(wanted)
-            .await
-            .map(|view| view.clone())
-            .map_err(|_| Closed)
-    }
-}
-
-/// Receives overlay events.
-#[derive(Debug)]
-pub struct Events {
-    events: broadcast::Receiver<OverlayEvent>,
-}
-
-impl Events {
-    /// The next event; None once the node is shut down. A listener that is too slow misses the
-    /// oldest ones: the view is the truth.
-    pub async fn next(&mut self) -> Option<OverlayEvent> {
-        loop {
-            match self.events.recv().await {
-                Ok(event) => return Some(event),
-                Err(broadcast::error::RecvError::Lagged(count)) => {
-                    tracing::debug!(count, "overlay events were missed");
-                }
-                Err(broadcast::error::RecvError::Closed) => return None,
-            }
-        }
-    }
-}
-
-/// Candidates of a directory lookup. Dropping it ends the lookup.
-#[derive(Debug)]
-pub struct Candidates {
-    found: mpsc::Receiver<Bytes>,
-}
-
-impl Candidates {
-    /// The next candidate; None when the lookup is over.
-    pub async fn next(&mut self) -> Option<Bytes> {
-        self.found.recv().await
     }
 }

@@ -40,11 +40,6 @@ fn size(record: &Record) -> usize {
 }
 
 impl Records {
-    /// Number of records, expired ones included.
-    pub(crate) fn len(&self) -> usize {
-        self.records.len()
-    }
-
     fn sweep(&mut self) {
         let now = Instant::now();
         let mut bytes = 0;
@@ -129,9 +124,12 @@ mod tests {
         records.put(record(1, 10)).unwrap();
         records.put(record(1, 30)).unwrap();
         records.put(record(2, 5)).unwrap();
-        assert_eq!((records.len(), records.bytes), (2, 16 + 30 + 16 + 5));
+        assert_eq!(
+            (records.records.len(), records.bytes),
+            (2, 16 + 30 + 16 + 5)
+        );
         records.remove(&record(1, 0).key);
-        assert_eq!((records.len(), records.bytes), (1, 21));
+        assert_eq!((records.records.len(), records.bytes), (1, 21));
     }
 
     #[test]
@@ -153,6 +151,6 @@ mod tests {
         records.put(old).unwrap();
         assert!(records.get(&key).is_none());
         records.sweep();
-        assert_eq!((records.len(), records.bytes), (0, 0));
+        assert_eq!((records.records.len(), records.bytes), (0, 0));
     }
 }

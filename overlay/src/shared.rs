@@ -1,19 +1,20 @@
 //! What the tasks of one node share.
 
-use std::sync::Arc;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use overlay_proto::member::SignedRecord;
 use overlay_proto::view::MembershipView;
 use overlay_proto::{ClusterRecord, Counters, ProcessId};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::cluster_name::ClusterName;
 use crate::command::Request;
 use crate::handler::{FrameHandler, OverlayEvent};
 use crate::identity::Identity;
 use crate::link::table::Links;
-use crate::metrics::Counts;
+use crate::link::wire::Traffic;
+use crate::metrics::{Counts, Metrics};
 use crate::request::Services;
 use crate::tasks::Tasks;
 
@@ -35,8 +36,38 @@ pub(crate) struct Shared {
     pub(crate) own_record: watch::Sender<Option<SignedRecord>>,
     pub(crate) remembered: watch::Sender<Vec<SignedRecord>>,
     pub(crate) left: watch::Sender<bool>,
-    pub(crate) events: tokio::sync::broadcast::Sender<OverlayEvent>,
+    /// Registries at which this node is registered.
+    pub(crate) registrations: watch::Sender<usize>,
+    pub(crate) events: broadcast::Sender<OverlayEvent>,
     pub(crate) counters: Mutex<Counters>,
     pub(crate) counts: Counts,
     pub(crate) tasks: Tasks,
+}
+
+impl Shared {
+    /// What the node counted, live links included.
+    pub(crate) fn metrics(&self) -> Metrics {
+        let counts = &self.counts;
+        let links = self.links.all();
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let live = |part: fn(&Traffic) -> &AtomicU64| -> u64 {
+            links.iter().map(|link| read(part(&link.traffic))).sum()
+        };
+        Metrics {
+            overlay: *self.counters.lock().unwrap_or_else(PoisonError::into_inner),
+            registry_calls: read(&counts.registry_calls),
+            registry_calls_after_join: read(&counts.registry_calls_after_join),
+            directory_writes: read(&counts.directory_writes),
+            directory_lookups: read(&counts.directory_lookups),
+            directory_answers: read(&counts.directory_answers),
+            topic_messages: read(&counts.topic_messages),
+            links: links.len() as u64,
+            links_opened: read(&counts.links_opened),
+            links_lost: read(&counts.links_lost),
+            frames_in: read(&counts.frames_in) + live(|traffic| &traffic.frames_in),
+            frames_out: read(&counts.frames_out) + live(|traffic| &traffic.frames_out),
+            connections: read(&counts.connections),
+            strangers: read(&counts.strangers),
+        }
+    }
 }

@@ -1,15 +1,22 @@
 //! Between the overlay machine and everything that it asks for.
 
-use overlay_proto::member::{MemberRecord, SignedRecord};
+use libp2p::swarm::Stream;
+use overlay_proto::member::SignedRecord;
+use overlay_proto::registry;
 use overlay_proto::view::MembershipView;
 use overlay_proto::{
-    Command, Event, Input, Instant, LinkDown, Machine, Message, Output, ProcessId, Timer,
+    ClusterRecord, Command, Event, Input, Instant, LinkDown, Machine, Message, Output, ProcessId,
+    Timer,
 };
 
+use tokio::sync::oneshot;
+
 use super::{Driver, Due};
+use crate::command::Request;
 use crate::handler::OverlayEvent;
 use crate::link::SendError;
 use crate::link::frame::{Channel, Frame};
+use crate::registry::serve_stream;
 
 impl Driver {
     /// Feeds one command to the machine.
@@ -81,6 +88,7 @@ impl Driver {
 
     fn on_view(&mut self, view: MembershipView) {
         self.route(&view);
+        self.note_own_record();
         self.shared.handler.view(&view);
         self.shared.view.send_replace(view);
     }
@@ -107,33 +115,39 @@ impl Driver {
         };
         announcement.addresses = self.announced_addresses();
         self.command(Command::Announce(announcement));
-        self.shared.own_record.send_replace(self.own_record());
+        self.note_own_record();
     }
 
-    /// This node's record as introduced to registries and local processes. Nobody believes it
-    /// more than that this node may be reached there, so its sequence does not matter.
-    fn own_record(&self) -> Option<SignedRecord> {
-        let announcement = self.announcement.clone()?;
-        let addresses = self.announced_addresses();
-        let known = self.machine.view().process(&self.shared.process);
-        let record = MemberRecord {
-            process: self.shared.process,
-            sequence: known.map_or(0, |member| member.record.sequence),
-            addresses,
-            kinds: announcement.kinds,
-            capacity: announcement.capacity,
-            load: announcement.load,
-            labels: announcement.labels,
-            leaving: announcement.leaving,
-            stamp: announcement.stamp,
-        };
-        Some(SignedRecord::sign(&record, &self.shared.identity))
+    fn note_own_record(&self) {
+        let own = self.machine.own_record();
+        self.shared.own_record.send_if_modified(|known| {
+            let changed = *known != own;
+            *known = own;
+            changed
+        });
     }
 
-    /// Some living members, this one first, as a registry would list them.
-    pub(super) fn list(&self, limit: usize) -> Vec<SignedRecord> {
-        let own = self.shared.own_record.borrow().clone();
-        let others = self.shared.remembered.borrow().clone();
-        own.into_iter().chain(others).take(limit).collect()
+    /// Some living members, this one first, as a registry would list them, and the cluster.
+    pub(super) fn list(&mut self, limit: usize) -> (Vec<SignedRecord>, Option<ClusterRecord>) {
+        (self.machine.list(limit), self.machine.cluster().cloned())
+    }
+
+    /// Somebody takes this node for a registry: any peer can introduce others.
+    pub(super) fn answer_in_registrys_place(&self, stream: Stream) {
+        let requests = self.shared.requests.clone();
+        self.shared
+            .tasks
+            .spawn(serve_stream(stream, async move |request| {
+                let limit = match request {
+                    registry::Request::Register { limit, .. }
+                    | registry::Request::List { limit } => limit.min(registry::LIST_MAX),
+                    registry::Request::Leave { .. } => 0,
+                };
+                let (records, list) = oneshot::channel();
+                let limit = usize::try_from(limit).unwrap_or_default();
+                drop(requests.send(Request::List { limit, records }).await);
+                let (records, cluster) = list.await.unwrap_or_default();
+                registry::Answer::List { records, cluster }
+            }));
     }
 }

@@ -4,6 +4,7 @@
 mod connecting;
 mod directory;
 mod gossip;
+mod linking;
 mod machine;
 mod peering;
 mod swarm_events;

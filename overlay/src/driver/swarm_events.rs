@@ -211,7 +211,9 @@ impl Driver {
                     link.abandon();
                 }
             }
-            StreamEvent::Accepted(Purpose::Registry, stream) => drop(stream),
+            StreamEvent::Accepted(Purpose::Registry, stream) => {
+                self.answer_in_registrys_place(stream)
+            }
             StreamEvent::Opened(Purpose::Registry, _) | StreamEvent::Failed(Purpose::Registry) => {}
         }
     }

@@ -108,3 +108,18 @@ impl Record {
         self.told.try_recv().ok()
     }
 }
+
+/// Waits until a node's view is exactly these nodes.
+pub(crate) async fn sees(node: &Node, members: &[&Node]) {
+    let mut processes: Vec<ProcessId> = members.iter().map(|node| node.process()).collect();
+    processes.sort();
+    let complete = |view: &overlay::MembershipView| {
+        view.members()
+            .iter()
+            .map(|member| member.record.process)
+            .eq(processes.iter().copied())
+    };
+    soon(node.watch().until(complete))
+        .await
+        .expect("the node runs");
+}
