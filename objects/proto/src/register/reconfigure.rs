@@ -27,8 +27,10 @@ impl Replica {
     }
 
     /// Ships the value to a process without a vote. Nothing if not the active primary, or if
-    /// it is a member or learner already.
+    /// it is a member or learner already. A primary that never made a round, because nobody
+    /// called its new object, begins one: call again.
     pub fn add_learner(&mut self, env: &mut Env<'_>, process: ProcessId, fx: &mut Effects) {
+        self.confirm_idle(env, fx);
         let Role::Primary(primary) = &mut self.role else {
             return;
         };
@@ -59,6 +61,18 @@ impl Replica {
         self.drive(env, fx);
     }
 
+    /// Confirms a primary that has had no reason to do so before.
+    fn confirm_idle(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
+        let idle = match &self.role {
+            Role::Primary(primary) => !primary.confirmed && matches!(primary.phase, Phase::Idle),
+            _ => false,
+        };
+        if idle {
+            self.confirm(env, fx);
+            self.drive(env, fx);
+        }
+    }
+
     /// Begins to seal the object into `next`, whose member `first_primary` goes on.
     ///
     /// # Errors
@@ -70,6 +84,7 @@ impl Replica {
         first_primary: u8,
         fx: &mut Effects,
     ) -> Result<(), ProposeError> {
+        self.confirm_idle(env, fx);
         let busy = self.is_changing();
         let Role::Primary(primary) = &mut self.role else {
             return Err(ProposeError::NotPrimary);

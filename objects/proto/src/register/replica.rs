@@ -47,7 +47,7 @@ pub struct LearnerStatus {
 /// Why a change of the replica set was not begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProposeError {
-    /// Not the confirmed primary.
+    /// Not the confirmed primary. One that never made a round has begun one: propose again.
     #[error("not the primary")]
     NotPrimary,
     /// A change, or the deletion, is under way.

@@ -1,1 +1,7 @@
-//! Stories of one register.
+//! Registers of several processes in memory, a bag of messages, and clients that retry.
+
+mod client;
+mod random;
+mod stories;
+mod stories_moving;
+mod world;

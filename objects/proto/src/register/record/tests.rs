@@ -1,1 +1,194 @@
-//! The acceptor.
+//! The acceptor's rules, one by one.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+use overlay_proto::{Incarnation, PeerId, ProcessId};
+
+use super::*;
+use crate::message::Outbox;
+use crate::object::{Lineage, Replica as Member};
+use crate::session::Sessions;
+
+fn value(state: &'static [u8]) -> Value {
+    Value {
+        kind: String::from("List"),
+        kind_version: 1,
+        factor: 3,
+        state: Bytes::from_static(state),
+        sessions: Sessions::default(),
+        outbox: Outbox::default(),
+        status: Status::Live,
+    }
+}
+
+fn set() -> Configuration {
+    Configuration {
+        epoch: Epoch {
+            lineage: Lineage::default(),
+            number: 1,
+        },
+        members: (0..3)
+            .map(|index| Member {
+                process: ProcessId {
+                    peer: PeerId([index; 32]),
+                    incarnation: Incarnation(0),
+                },
+                stamp: 1,
+            })
+            .collect(),
+    }
+}
+
+fn full(state: &'static [u8]) -> Change {
+    Change::Full {
+        configuration: set(),
+        value: value(state),
+    }
+}
+
+fn step(base: u64, state: &'static [u8]) -> Change {
+    Change::Step {
+        base: Version(base),
+        state: Some(Bytes::from_static(state)),
+        sessions: Vec::new(),
+        outbox: Vec::new(),
+        status: None,
+    }
+}
+
+const fn ballot(round: u32, member: u8) -> Ballot {
+    Ballot { round, member }
+}
+
+fn record() -> Record {
+    let held = Held {
+        ballot: ballot(1, 0),
+        version: Version(5),
+        value: value(b"five"),
+    };
+    Record::holding(set(), Some(1), 1, held)
+}
+
+fn state(record: &Record) -> &[u8] {
+    record
+        .accepted
+        .as_ref()
+        .map_or(b"", |held| &held.value.state)
+}
+
+#[test]
+fn a_step_is_taken_only_from_its_base_under_its_ballot() {
+    let mut record = record();
+    let need = AcceptAnswer::NeedFull;
+    assert_eq!(
+        record.accept(ballot(1, 0), Version(7), step(6, b"no")),
+        need
+    );
+    assert_eq!(
+        record.accept(ballot(2, 2), Version(6), step(5, b"no")),
+        need
+    );
+    assert_eq!(
+        record.promised,
+        ballot(1, 0),
+        "what is not stored promises nothing"
+    );
+    let stored = AcceptAnswer::Stored(Version(6));
+    assert_eq!(
+        record.accept(ballot(1, 0), Version(6), step(5, b"six")),
+        stored
+    );
+    assert_eq!(
+        record.accept(ballot(1, 0), Version(6), step(5, b"again")),
+        stored
+    );
+    assert_eq!(state(&record), b"six");
+}
+
+#[test]
+fn a_promise_is_kept_against_lower_ballots() {
+    let mut record = record();
+    let known = (ballot(1, 0), Version(4));
+    let accepted = record.prepare(ballot(2, 2), known).unwrap_or_default();
+    assert!(accepted.is_some_and(|accepted| accepted.value.is_some()));
+    let rejected = AcceptAnswer::Rejected(ballot(2, 2));
+    assert_eq!(
+        record.accept(ballot(1, 0), Version(6), step(5, b"no")),
+        rejected
+    );
+    assert_eq!(
+        record.accept(ballot(2, 1), Version(9), full(b"no")),
+        rejected
+    );
+    assert_eq!(record.prepare(ballot(2, 1), known), Err(ballot(2, 2)));
+    assert!(
+        record.prepare(ballot(2, 2), known).is_ok(),
+        "the same candidate asks again"
+    );
+    assert_eq!(state(&record), b"five");
+}
+
+#[test]
+fn a_value_of_a_higher_ballot_replaces_even_a_higher_version() {
+    let mut record = record();
+    let stored = AcceptAnswer::Stored(Version(4));
+    assert_eq!(
+        record.accept(ballot(2, 2), Version(4), full(b"four")),
+        stored
+    );
+    assert_eq!(state(&record), b"four");
+}
+
+#[test]
+fn a_late_full_value_of_the_same_ballot_does_not_go_back() {
+    let mut record = record();
+    let stored = AcceptAnswer::Stored(Version(5));
+    assert_eq!(
+        record.accept(ballot(1, 0), Version(3), full(b"three")),
+        stored
+    );
+    assert_eq!(state(&record), b"five");
+}
+
+#[test]
+fn a_value_that_the_candidate_has_is_not_sent_back() {
+    let mut record = record();
+    let known = (ballot(1, 0), Version(5));
+    let accepted = record.prepare(ballot(2, 2), known).unwrap_or_default();
+    assert!(accepted.is_some_and(|accepted| accepted.value.is_none()));
+}
+
+#[test]
+fn an_empty_record_keeps_a_value_that_comes_too_late_without_a_vote() {
+    let mut record = Record::empty(set(), Some(1), 1);
+    assert_eq!(record.prepare(ballot(2, 2), Default::default()), Ok(None));
+    let rejected = AcceptAnswer::Rejected(ballot(2, 2));
+    assert_eq!(
+        record.accept(ballot(1, 0), Version(5), full(b"five")),
+        rejected
+    );
+    assert_eq!(record.newest(), (Ballot::default(), Version(5)));
+    assert_eq!(
+        record.accept(ballot(1, 0), Version(6), full(b"six")),
+        rejected
+    );
+    assert_eq!(state(&record), b"five", "the first one stays");
+    let stored = AcceptAnswer::Stored(Version(3));
+    assert_eq!(
+        record.accept(ballot(2, 2), Version(3), full(b"three")),
+        stored
+    );
+}
+
+#[test]
+fn configurations_from_the_network_are_checked() {
+    assert!(well_formed(&set()));
+    let mut twice = set();
+    twice.members[1] = twice.members[0];
+    assert!(!well_formed(&twice));
+    let mut empty = set();
+    empty.members.clear();
+    assert!(!well_formed(&empty));
+}

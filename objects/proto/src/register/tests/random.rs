@@ -1,0 +1,327 @@
+//! Random worlds: loss, repetition, disorder, freezes, one crash, takeovers and moves; then a
+//! calm end in which everything that was acknowledged must be there.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use std::println;
+
+use super::client::{Client, History};
+use super::world::{World, configuration, index_of, process};
+use crate::message::Status;
+use crate::register::{Mutation, Note};
+
+const HOSTS: usize = 7;
+const MEMBERS: usize = 3;
+const SEEDS: u64 = 2_000;
+const STEPS: u32 = 900;
+
+/// What a run reached: rare shapes must be among it.
+#[derive(Default)]
+struct Reached {
+    acknowledged: usize,
+    reads: usize,
+    takeovers: usize,
+    moves: usize,
+    disjoint: usize,
+    thawed: usize,
+}
+
+struct Run {
+    world: World,
+    clients: Vec<Client>,
+    history: History,
+    loss: u32,
+    crashed: bool,
+    disjoint: usize,
+    thawed: usize,
+}
+
+impl Run {
+    fn new(seed: u64, mutation: Option<Mutation>) -> Self {
+        let mut world = World::new(seed, HOSTS);
+        world.mutation = mutation;
+        let clients: Vec<Client> = (0..3).map(Client::new).collect();
+        world.create(&[0, 1, 2], clients[0].me());
+        // The creator has heard from everybody when the story begins.
+        while !world.bag.is_empty() {
+            let envelope = world.bag.remove(0);
+            world.deliver(envelope);
+        }
+        let loss = [0, 50, 200][(seed % 3) as usize];
+        Self {
+            world,
+            clients,
+            history: History::default(),
+            loss,
+            crashed: false,
+            disjoint: 0,
+            thawed: 0,
+        }
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        match self.world.below(100) {
+            0..60 => self.deliver_one()?,
+            60..72 => {
+                let host = self.world.below(HOSTS as u32) as usize;
+                if !self.world.hosts[host].frozen {
+                    self.world.execute(host);
+                }
+            }
+            72..84 => {
+                let client = self.world.below(3) as usize;
+                self.clients[client].begin(&mut self.world, &self.history);
+            }
+            84..89 => {
+                let client = self.world.below(3) as usize;
+                self.clients[client].retry(&mut self.world);
+            }
+            89..95 => {
+                let millis = 25 << self.world.below(5);
+                self.world.pass(millis);
+            }
+            95 => {
+                let host = self.world.below(HOSTS as u32) as usize;
+                if !self.world.hosts[host].frozen {
+                    self.world
+                        .at(host, |replica, env, fx| replica.stand(env, fx));
+                }
+            }
+            96 | 97 => self.move_somewhere(),
+            98 => {
+                let host = self.world.below(HOSTS as u32) as usize;
+                let frozen = &mut self.world.hosts[host].frozen;
+                *frozen = !*frozen;
+                self.thawed += usize::from(!*frozen);
+            }
+            _ => {
+                if !self.crashed && self.world.chance(100) && !self.has_single() {
+                    self.crashed = true;
+                    let host = self.world.below(HOSTS as u32) as usize;
+                    self.world.hosts[host].alive = false;
+                    self.world.hosts[host].replica = None;
+                }
+            }
+        }
+        self.world.violation.take().map_or(Ok(()), Err)
+    }
+
+    /// Whether one crash may be more than the object is to survive.
+    fn has_single(&self) -> bool {
+        let replicas = self
+            .world
+            .hosts
+            .iter()
+            .filter_map(|host| host.replica.as_ref());
+        replicas.into_iter().any(|replica| {
+            let sealed = match replica.value().map(|(_, _, value)| &value.status) {
+                Some(Status::Sealed { next, .. }) => next.members.len(),
+                _ => MEMBERS,
+            };
+            replica.configuration().members.len().min(sealed) < MEMBERS
+        })
+    }
+
+    fn deliver_one(&mut self) -> Result<(), String> {
+        if self.world.bag.is_empty() {
+            return Ok(());
+        }
+        let near = (self.world.bag.len() as u32).min(8);
+        let place = if self.world.chance(50) {
+            self.world.below(self.world.bag.len() as u32)
+        } else {
+            self.world.below(near)
+        } as usize;
+        let to = index_of(self.world.bag[place].to);
+        if self.world.hosts.get(to).is_some_and(|host| host.frozen) {
+            let envelope = self.world.bag.remove(place);
+            self.world.bag.push(envelope);
+            return Ok(());
+        }
+        let envelope = if self.world.chance(30) {
+            self.world.bag[place].clone()
+        } else {
+            self.world.bag.remove(place)
+        };
+        if self.world.chance(self.loss) {
+            return Ok(());
+        }
+        if let Some((to, id, reply)) = self.world.deliver(envelope)
+            && let Some(client) = self.clients.iter_mut().find(|client| client.me() == to)
+        {
+            client.answered(&mut self.world, &mut self.history, id, reply)?;
+        }
+        Ok(())
+    }
+
+    /// An active primary adds learners for, or seals the object into, some three hosts.
+    fn move_somewhere(&mut self) {
+        let active = self.world.active();
+        if active.is_empty() {
+            return;
+        }
+        let primary = active[self.world.below(active.len() as u32) as usize];
+        let shift = self.world.below(HOSTS as u32) as usize;
+        let size = if self.world.chance(100) { 1 } else { MEMBERS };
+        let next: Vec<usize> = (0..size).map(|place| (shift + place) % HOSTS).collect();
+        if next.iter().any(|member| !self.world.hosts[*member].alive) {
+            return;
+        }
+        let first = self.world.below(size as u32) as u8;
+        let moved = self.world.at(primary, |replica, env, fx| {
+            let old = replica.configuration().clone();
+            for member in &next {
+                replica.add_learner(env, process(*member), fx);
+            }
+            let stamped: Vec<(usize, u64)> = next
+                .iter()
+                .map(|member| {
+                    let status = replica.peer_status(process(*member));
+                    (*member, status.and_then(|status| status.stamp).unwrap_or(1))
+                })
+                .collect();
+            let number = old.epoch.number + 1;
+            let proposal = configuration(number, &stamped);
+            let disjoint = next
+                .iter()
+                .all(|member| old.index_of(&process(*member)).is_none());
+            let proposed = replica.propose(env, proposal, first, fx);
+            proposed.is_ok() && disjoint
+        });
+        self.disjoint += usize::from(moved == Some(true));
+    }
+
+    /// Everything is delivered from now on; somebody must serve again.
+    fn calm(&mut self) -> Result<(), String> {
+        self.loss = 0;
+        for host in &mut self.world.hosts {
+            host.frozen = false;
+        }
+        for round in 0..400 {
+            for _ in 0..3_000 {
+                if self.world.bag.is_empty() {
+                    break;
+                }
+                self.deliver_one()?;
+            }
+            for host in 0..HOSTS {
+                while !self.world.hosts[host].executions.is_empty() {
+                    self.world.execute(host);
+                }
+            }
+            self.world.pass(100);
+            if self.clients.iter().all(Client::is_idle) && round > 3 {
+                return self.last_read();
+            }
+            if round % 5 == 4 {
+                for client in &mut self.clients {
+                    client.retry(&mut self.world);
+                }
+            }
+            if round % 20 == 19 && self.world.active().is_empty() {
+                let host = self.world.below(HOSTS as u32) as usize;
+                self.world
+                    .at(host, |replica, env, fx| replica.stand(env, fx));
+            }
+        }
+        self.last_read()
+    }
+
+    fn last_read(&mut self) -> Result<(), String> {
+        let before = self.history.reads;
+        for round in 0..600 {
+            self.clients[0].retry(&mut self.world);
+            self.clients[0].begin_read(&mut self.world, &self.history);
+            while !self.world.bag.is_empty() {
+                self.deliver_one()?;
+                for host in 0..HOSTS {
+                    self.world.execute(host);
+                }
+            }
+            if self.history.reads > before {
+                return self.history.check();
+            }
+            self.world.pass(100);
+            if round % 10 == 9 && self.world.active().is_empty() {
+                let host = self.world.below(HOSTS as u32) as usize;
+                self.world
+                    .at(host, |replica, env, fx| replica.stand(env, fx));
+            }
+        }
+        Err("nobody serves the object in the end".to_string())
+    }
+
+    fn count(&self, reached: &mut Reached) {
+        reached.acknowledged += self.history.acknowledged;
+        reached.reads += self.history.reads;
+        reached.disjoint += self.disjoint;
+        reached.thawed += self.thawed;
+        for note in self.world.hosts.iter().flat_map(|host| &host.notes) {
+            match note {
+                Note::Active(crate::register::Activation::TookOver(_)) => reached.takeovers += 1,
+                Note::Reconfigured(_) => reached.moves += 1,
+                _ => {}
+            }
+        }
+    }
+}
+
+fn run(seed: u64, mutation: Option<Mutation>, reached: &mut Reached) -> Result<(), String> {
+    let mut run = Run::new(seed, mutation);
+    for _ in 0..STEPS {
+        run.step()?;
+    }
+    run.calm()?;
+    run.count(reached);
+    Ok(())
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_nothing_runs_twice_and_no_read_is_stale() {
+    let mut reached = Reached::default();
+    for seed in 0..SEEDS {
+        if let Err(violation) = run(seed, None, &mut reached) {
+            panic!("seed {seed}: {violation}");
+        }
+    }
+    println!(
+        "{} writes, {} reads, {} takeovers, {} moves ({} disjoint), {} thaws",
+        reached.acknowledged,
+        reached.reads,
+        reached.takeovers,
+        reached.moves,
+        reached.disjoint,
+        reached.thawed
+    );
+    assert!(reached.acknowledged > SEEDS as usize * 20);
+    assert!(reached.reads > SEEDS as usize * 5);
+    assert!(reached.takeovers > SEEDS as usize / 2);
+    assert!(reached.moves > SEEDS as usize / 2);
+    assert!(reached.disjoint > SEEDS as usize / 20);
+}
+
+fn is_caught(mutation: Mutation) {
+    let mut reached = Reached::default();
+    let caught = (0..SEEDS).find_map(|seed| run(seed, Some(mutation), &mut reached).err());
+    assert!(caught.is_some(), "{mutation:?} was not noticed");
+}
+
+#[test]
+fn a_quorum_of_one_vote_less_is_caught() {
+    is_caught(Mutation::QuorumOneLess);
+}
+
+#[test]
+fn failures_that_are_not_shipped_are_caught() {
+    is_caught(Mutation::FailuresUnshipped);
+}
+
+#[test]
+fn repetitions_that_run_again_are_caught() {
+    is_caught(Mutation::RepeatsRun);
+}
+
+#[test]
+fn reads_without_a_round_are_caught() {
+    is_caught(Mutation::ReadsUnchecked);
+}
