@@ -15,10 +15,10 @@ use crate::parse;
 
 /// The block as the user wrote it, and what makes its type a shared object; or the block and
 /// what is wrong with it.
-pub(crate) fn shared(options: TokenStream, item: TokenStream) -> TokenStream {
+pub(crate) fn shared(options: TokenStream, item: &TokenStream) -> TokenStream {
     let mut block = match block(item.clone()) {
         Ok(block) => block,
-        Err(problem) => return with_problem(&item, &problem),
+        Err(problem) => return with_problem(item, &problem),
     };
     let kind =
         syn::parse2::<Options>(options).and_then(|options| parse::kind(&options, &mut block));

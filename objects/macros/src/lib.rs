@@ -66,5 +66,5 @@ use proc_macro::TokenStream;
 /// - `crate = path`: where the crate `objects` is, `::objects` by default.
 #[proc_macro_attribute]
 pub fn shared(options: TokenStream, item: TokenStream) -> TokenStream {
-    expand::shared(options.into(), item.into()).into()
+    expand::shared(options.into(), &item.into()).into()
 }

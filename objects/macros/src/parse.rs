@@ -121,7 +121,7 @@ fn target(block: &ItemImpl) -> syn::Result<syn::Path> {
         {
             let text = "a shared object cannot be generic: share a struct of your own that \
                         contains this type";
-            Err(Error::new_spanned(&arguments, text))
+            Err(Error::new_spanned(arguments, text))
         }
         Some(PathArguments::AngleBracketed(arguments)) => Err(Error::new_spanned(
             arguments,

@@ -34,8 +34,8 @@ impl Encoder {
     /// Starts the arguments of a call of `method`.
     #[must_use]
     pub fn new(method: &'static Method) -> Self {
-        let mut bytes = Vec::new();
-        bytes.push(u8::try_from(method.arguments.len()).unwrap_or(u8::MAX));
+        let count = u8::try_from(method.arguments.len()).unwrap_or(u8::MAX);
+        let bytes = alloc::vec![count];
         Self {
             method,
             bytes,

@@ -333,7 +333,10 @@ fn panicked_state(kind: &dyn Kind, problem: String) -> Cause {
 }
 
 fn shortened(mut message: String) -> String {
-    let end = message.floor_char_boundary(PANIC_BYTES_MAX);
+    let mut end = message.len().min(PANIC_BYTES_MAX);
+    while !message.is_char_boundary(end) {
+        end -= 1;
+    }
     message.truncate(end);
     message
 }

@@ -32,7 +32,7 @@ impl<T: Serialize + DeserializeOwned + Send> Wire for T {}
 /// How values of one type are written and read, or lists of them.
 ///
 /// Made in one place, [`passer`], so that a type that cannot cross is reported once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Passer<T> {
     pub(crate) encode: fn(&T, &mut Vec<u8>) -> Result<(), String>,
     pub(crate) encode_slice: fn(&[T], &mut Vec<u8>) -> Result<(), String>,
@@ -41,6 +41,14 @@ pub struct Passer<T> {
     pub(crate) decode: fn(Received<'_>) -> Result<Option<T>, String>,
     pub(crate) decode_list: fn(Received<'_>) -> Result<Option<Vec<T>>, String>,
 }
+
+impl<T> Clone for Passer<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Passer<T> {}
 
 /// How values of `T` cross the network.
 #[must_use]
@@ -78,7 +86,7 @@ fn decode_received<T: DeserializeOwned>(received: Received<'_>) -> Result<Option
 }
 
 /// How the state of a kind is written and read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct StateCodec<K> {
     pub(crate) encode: fn(&K) -> Result<Vec<u8>, String>,
     pub(crate) decode: fn(&[u8]) -> Result<K, String>,

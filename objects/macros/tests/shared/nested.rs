@@ -49,7 +49,7 @@ impl Account {
         self.balance
     }
 
-    fn flood(&mut self, cx: &Context, to: Ref<Account>, calls: u32) {
+    fn flood(&mut self, cx: &Context, to: &Ref<Account>, calls: u32) {
         for _ in 0..calls {
             cx.after_commit(cx.get(to.clone()).deposit(1, "drop"));
         }
@@ -160,14 +160,14 @@ fn a_read_commits_nothing_to_call_after() {
 fn too_many_calls_after_commit_undo_the_method() {
     let (world, left, right) = accounts(20, 0);
     let refused = world
-        .block_on(left.flood(Ref::from(&right), 65))
+        .block_on(left.flood(&Ref::from(&right), 65))
         .unwrap_err();
     assert!(matches!(
         refused,
         CallError::NotExecuted(Cause::TooLarge { .. })
     ));
     assert_eq!(balances(&world, &left, &right), (20, 0));
-    world.block_on(left.flood(Ref::from(&right), 64)).unwrap();
+    world.block_on(left.flood(&Ref::from(&right), 64)).unwrap();
     assert_eq!(balances(&world, &left, &right), (0, 64));
 }
 
