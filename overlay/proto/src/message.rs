@@ -133,6 +133,9 @@ pub struct SyncEntry {
     pub record: SignedRecord,
     /// Its state, never [`MemberState::Suspect`].
     pub state: MemberState,
+    /// The sequence at which it died or left, if above that of the record.
+    #[serde(default)]
+    pub sequence: u64,
     /// Seconds since it died or left, so that all forget it at about the same time.
     #[serde(default)]
     pub age_s: u64,

@@ -96,6 +96,7 @@ impl Membership {
             .map(|record| SyncEntry {
                 record,
                 state,
+                sequence: 0,
                 age_s: 0,
             })
             .into_iter()
@@ -114,9 +115,9 @@ impl Membership {
         let entry = Entry::new(Arc::new(record), signed, MemberState::Alive, cx.now);
         self.table.put(entry);
         if known {
-            self.view_moved()
+            self.view_moved();
         } else {
-            self.joined(cx, self.me)
+            self.joined(cx, self.me);
         }
     }
 

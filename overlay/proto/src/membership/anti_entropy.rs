@@ -242,6 +242,7 @@ impl Membership {
         SyncEntry {
             record: entry.signed.clone(),
             state,
+            sequence: entry.sequence,
             age_s,
         }
     }

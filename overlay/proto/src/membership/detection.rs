@@ -1,4 +1,4 @@
-//! Failure detection: probing the watched members, doubting the silent ones, judging doubts.
+//! Failure detection: probing the watched members, with the help of others.
 
 use alloc::vec::Vec;
 
@@ -7,7 +7,7 @@ use rand::RngExt;
 use super::probe::{Answered, Overdue};
 use super::{Cx, Membership};
 use crate::id::ProcessId;
-use crate::interface::{Outbox, Role, Timer};
+use crate::interface::{Outbox, Timer};
 use crate::machine::LinkDown;
 use crate::member::MemberState;
 use crate::message::{MembershipEvent, Message};
@@ -182,145 +182,13 @@ impl Membership {
         }
     }
 
-    /// An observer doubts a process. Whether that was news.
-    pub(super) fn on_suspect<O: Outbox>(
-        &mut self,
-        cx: &mut Cx<'_, O>,
-        process: ProcessId,
-        sequence: u64,
-        observer: ProcessId,
-        refused: bool,
-    ) -> bool {
-        if process == self.me {
-            self.refute(cx, sequence);
-            return false;
-        }
-        let entry = self.table.living_process(&process);
-        if observer == self.me
-            || entry.is_none_or(|entry| sequence < entry.record.sequence)
-            || self.table.living_process(&observer).is_none()
-        {
-            return false;
-        }
-        let first = !self.suspicions.contains(&process);
-        let news = self.suspicions.vote(cx.now, process, observer, refused);
-        if first {
-            self.doubt(cx, process);
-        }
-        news
-    }
-
-    /// `from` knows that enough observers declared `process` dead, of which this node heard
-    /// nothing: gossip was lost, or the two were apart. The process gets the time of a
-    /// suspicion to say that it lives, which after a partition it will.
-    pub(super) fn on_claimed_dead<O: Outbox>(
-        &mut self,
-        cx: &mut Cx<'_, O>,
-        process: ProcessId,
-        sequence: u64,
-        from: ProcessId,
-    ) {
-        let recent = self.config.probe_period * 2;
-        let heard = cx.links.last_heard(&process);
-        if heard.is_some_and(|at| cx.now.since(at) < recent) {
-            let nonce = self.probes.nonce();
-            cx.out.send(
-                process,
-                Message::Probe {
-                    nonce,
-                    suspected: Some(sequence),
-                },
-            );
-            return;
-        }
-        let first = !self.suspicions.contains(&process);
-        self.suspicions.certify(cx.now, process, from);
-        if first {
-            self.doubt(cx, process);
-            let (observer, refused) = (self.me, false);
-            let event = MembershipEvent::Suspect {
-                process,
-                sequence,
-                observer,
-                refused,
-            };
-            self.news.push(event, process.peer);
-        }
-    }
-
-    /// A refutation arrived: closes the case and learns from it.
-    pub(super) fn acknowledge_refutation(&mut self, now: Instant, process: &ProcessId) {
-        if self.suspicions.has_vote(process, &self.me) {
-            self.probes.refuted(now, process);
-            self.health.worsen();
-        }
-        self.suspicions.close(process);
-    }
-
-    /// Doubts `process` and says so.
-    fn suspect<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, process: ProcessId, refused: bool) {
-        let Some(entry) = self.table.living_process(&process) else {
-            return;
-        };
-        let muted = self.probes.muted(cx.now, &process);
-        if process == self.me || self.role == Role::Client || self.own.is_none() || muted {
-            return;
-        }
-        let sequence = entry.record.sequence;
-        let first = !self.suspicions.contains(&process);
-        let news = self.suspicions.vote(cx.now, process, self.me, refused);
-        let after = self.config.suspicion_min * self.config.suspicion_max_factor;
-        if self.probes.repeat_doubt(cx.now, &process, after) || news {
-            self.counters.suspicions += u64::from(news);
-            let observer = self.me;
-            let event = MembershipEvent::Suspect {
-                process,
-                sequence,
-                observer,
-                refused,
-            };
-            self.news.push(event, process.peer);
-        }
-        if first {
-            self.doubt(cx, process);
-        }
-    }
-
-    /// `process` is in doubt from now on: the view says so, and the process hears of it on
-    /// the shortest way. Whoever watches it looks at once, which brings further votes early.
-    fn doubt<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, process: ProcessId) {
-        self.table
-            .update(&process.peer, |entry| entry.state = MemberState::Suspect);
-        self.view_moved();
-        if self.probes.watches(&process) {
-            self.probe(cx, process);
-        } else {
-            self.tell_suspected(cx, process);
-        }
-    }
-
-    fn tell_suspected<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, process: ProcessId) {
-        let Some(entry) = self.table.living_process(&process) else {
-            return;
-        };
-        if cx.links.is_up(&process) {
-            let suspected = Some(entry.record.sequence);
-            let nonce = self.probes.nonce();
-            cx.out.send(process, Message::Probe { nonce, suspected });
-        }
-    }
-
     /// Starts a direct probe of a watched member, unless one is under way.
-    fn probe<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, target: ProcessId) {
+    pub(super) fn probe<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, target: ProcessId) {
         let linked = cx.links.is_up(&target);
         let Some(nonce) = self.probes.start(cx.now, &target, linked, self.health) else {
             return;
         };
-        let suspected = self
-            .table
-            .living_process(&target)
-            .filter(|entry| entry.state == MemberState::Suspect)
-            .map(|entry| entry.record.sequence);
+        let suspected = self.suspicions.sequence(&target);
         self.counters.probes_sent += 1;
         cx.out.send(target, Message::Probe { nonce, suspected });
     }
@@ -359,30 +227,6 @@ impl Membership {
     fn is_sound(&self, process: &ProcessId) -> bool {
         let entry = self.table.living_process(process);
         entry.is_some_and(|entry| entry.state == MemberState::Alive)
-    }
-
-    /// Declares dead whoever is due.
-    fn judge<O: Outbox>(&mut self, cx: &mut Cx<'_, O>) {
-        if self.suspicions.is_empty() {
-            return;
-        }
-        let verdicts = self.suspicions.decide(cx.now, self.table.living());
-        self.counters.storms += u64::from(verdicts.storm);
-        for process in verdicts.acquitted {
-            self.clear(&process);
-        }
-        for process in verdicts.dead {
-            self.counters.deaths_declared += 1;
-            self.depart(cx, process, MemberState::Dead, cx.now);
-        }
-    }
-
-    fn clear(&mut self, process: &ProcessId) {
-        if self.table.living_process(process).is_some() {
-            self.table
-                .update(&process.peer, |entry| entry.state = MemberState::Alive);
-            self.view_moved();
-        }
     }
 
     /// A timer later than allowed says that this node itself was slow or stopped: it trusts its

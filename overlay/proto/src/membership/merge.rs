@@ -50,10 +50,10 @@ impl Membership {
             return false;
         }
         let entry = self.table.living_process(&process);
-        if entry.is_none_or(|entry| sequence < entry.record.sequence) {
+        if entry.is_none_or(|entry| sequence < entry.sequence) {
             return false;
         }
-        self.depart(cx, process, MemberState::Left, cx.now);
+        self.depart(cx, process, MemberState::Left, sequence, cx.now);
         true
     }
 
@@ -64,7 +64,7 @@ impl Membership {
         signed: &SignedRecord,
         source: Source,
     ) -> Option<ProcessId> {
-        let record = self.check(signed, MemberState::Alive, source)?;
+        let record = self.check(signed, MemberState::Alive, 0, source)?;
         let process = record.process;
         if process.peer == self.me.peer {
             self.refute_namesake(cx, &record);
@@ -83,6 +83,7 @@ impl Membership {
         let SyncEntry {
             record: signed,
             state,
+            sequence,
             age_s,
         } = entry;
         let state = match state {
@@ -91,29 +92,28 @@ impl Membership {
             }
             MemberState::Dead | MemberState::Left => state,
         };
-        let Some(record) = self.check(&signed, state, Source::Sync) else {
+        let Some(record) = self.check(&signed, state, sequence, Source::Sync) else {
             return false;
         };
-        let (process, sequence) = (record.process, record.sequence);
+        let (process, sequence) = (record.process, record.sequence.max(sequence));
         if process.peer == self.me.peer {
-            if process == self.me {
-                self.refute(cx, sequence);
-            } else {
-                self.refute_namesake(cx, &record);
-            }
+            self.refute(cx, sequence);
             return false;
         }
         let age = Duration::from_secs(age_s.min(self.config.dead_kept.as_secs()));
         let since = cx.now.as_micros().saturating_sub(age.as_micros() as u64);
         let since = Instant::from_micros(since);
         let Some(known) = self.table.living_process(&process) else {
-            return self.bury_unseen(cx, record, signed, state, since);
+            let mut entry = Entry::new(Arc::new(record), signed, state, since);
+            entry.sequence = sequence;
+            return self.bury_unseen(cx, entry);
         };
-        if known.record.sequence < sequence && !self.admit(cx, record, &signed, Source::Sync) {
+        let newer = known.sequence < record.sequence;
+        if newer && !self.admit(cx, record, &signed, Source::Sync) {
             return false;
         }
         if state == MemberState::Left || self.role == Role::Client {
-            self.depart(cx, process, state, since);
+            self.depart(cx, process, state, sequence, since);
         } else {
             self.on_claimed_dead(cx, process, sequence, from);
         }
@@ -126,6 +126,7 @@ impl Membership {
         &mut self,
         signed: &SignedRecord,
         state: MemberState,
+        sequence: u64,
         source: Source,
     ) -> Option<MemberRecord> {
         let Ok(record) = signed.claim() else {
@@ -134,13 +135,12 @@ impl Membership {
         };
         let process = record.process;
         let about_me = process == self.me && state == MemberState::Alive;
-        let news = News::new(process, record.sequence, state);
-        // A goodbye is final for its process, whatever was still on its way when it was said.
+        let news = News::new(process, record.sequence.max(sequence), state);
         if about_me
-            || self.table.get(&process.peer).is_some_and(|entry| {
-                let left = entry.record.process == process && entry.state == MemberState::Left;
-                left || entry.news() >= news
-            })
+            || self
+                .table
+                .get(&process.peer)
+                .is_some_and(|entry| entry.news() >= news)
         {
             if source == Source::Gossip {
                 self.mark_gossiped(signed);
@@ -177,10 +177,14 @@ impl Membership {
         let before = before
             .filter(|entry| entry.is_living())
             .map(|entry| entry.record.process);
-        if before == Some(process) {
-            self.acknowledge_refutation(cx.now, &process);
-        }
-        let mut entry = Entry::new(Arc::new(record), signed.clone(), MemberState::Alive, cx.now);
+        let doubted =
+            before == Some(process) && !self.settle_doubt(cx.now, &process, record.sequence);
+        let state = if doubted {
+            MemberState::Suspect
+        } else {
+            MemberState::Alive
+        };
+        let mut entry = Entry::new(Arc::new(record), signed.clone(), state, cx.now);
         entry.gossiped = source == Source::Gossip;
         if !self.table.put(entry) {
             self.counters.refused += 1;
@@ -216,33 +220,25 @@ impl Membership {
 
     /// Another knows of the death of a process that this node never saw alive, or that it
     /// knows to be gone already.
-    fn bury_unseen<O: Outbox>(
-        &mut self,
-        cx: &mut Cx<'_, O>,
-        record: MemberRecord,
-        signed: SignedRecord,
-        state: MemberState,
-        since: Instant,
-    ) -> bool {
-        let before = self.table.get(&record.process.peer);
+    fn bury_unseen<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, entry: Entry) -> bool {
+        let before = self.table.get(&entry.record.process.peer);
         let replaced = before
             .filter(|entry| entry.is_living())
             .map(|entry| entry.record.process);
-        let taken = self
-            .table
-            .put(Entry::new(Arc::new(record), signed, state, since));
+        let taken = self.table.put(entry);
         if let Some(replaced) = replaced.filter(|_| taken) {
             self.lost(cx, replaced, LostCause::Replaced);
         }
         taken
     }
 
-    /// A living process is gone for good or so it seems.
+    /// A living process is gone for good or so it seems, as of this sequence of its.
     pub(super) fn depart<O: Outbox>(
         &mut self,
         cx: &mut Cx<'_, O>,
         process: ProcessId,
         state: MemberState,
+        sequence: u64,
         since: Instant,
     ) {
         if self.table.living_process(&process).is_none() {
@@ -250,6 +246,7 @@ impl Membership {
         }
         self.table.update(&process.peer, |entry| {
             entry.state = state;
+            entry.sequence = entry.sequence.max(sequence);
             entry.since = since;
         });
         let cause = if state == MemberState::Left {
@@ -301,6 +298,7 @@ impl Membership {
         let known = SyncEntry {
             record: entry.signed.clone(),
             state: entry.state,
+            sequence: entry.sequence,
             age_s: 0,
         };
         let message = Message::Records {

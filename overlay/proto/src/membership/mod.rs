@@ -9,6 +9,7 @@ mod anti_entropy;
 mod detection;
 mod dissemination;
 mod health;
+mod judgement;
 mod merge;
 mod probe;
 mod rings;

@@ -17,6 +17,7 @@ struct Suspicion {
     renewed: Instant,
     votes: BTreeMap<ProcessId, bool>,
     certified: bool,
+    sequence: u64,
     due_at: Option<Instant>,
 }
 
@@ -89,6 +90,18 @@ impl Suspicions {
         }
     }
 
+    /// The doubts concern `process` up to this sequence: a record up to it does not refute them.
+    pub(super) fn concerns(&mut self, process: &ProcessId, sequence: u64) {
+        if let Some(case) = self.cases.get_mut(process) {
+            case.sequence = case.sequence.max(sequence);
+        }
+    }
+
+    /// The sequence that a refutation must exceed, if `process` is in doubt.
+    pub(super) fn sequence(&self, process: &ProcessId) -> Option<u64> {
+        self.cases.get(process).map(|case| case.sequence)
+    }
+
     /// `observer` says that enough others declared `process` dead.
     pub(super) fn certify(&mut self, now: Instant, process: ProcessId, observer: ProcessId) {
         self.vote(now, process, observer, false);
@@ -122,7 +135,7 @@ impl Suspicions {
         }
     }
 
-    /// Decides, in a view of `living` members.
+    /// Decides, in a view of `living` members. The caller closes the cases decided.
     pub(super) fn decide(&mut self, now: Instant, living: usize) -> Verdicts {
         let observers = living.saturating_sub(self.cases.len()).max(1);
         let storm = self.cases.len() >= self.storm_threshold(living);
@@ -145,9 +158,6 @@ impl Suspicions {
         if now.since(self.newest) < self.config.hold_quiet && !held {
             verdicts.dead.clear();
         }
-        for process in verdicts.dead.iter().chain(&verdicts.acquitted) {
-            self.cases.remove(process);
-        }
         verdicts
     }
 
@@ -166,6 +176,7 @@ impl Suspicions {
                 renewed: now,
                 votes: BTreeMap::new(),
                 certified: false,
+                sequence: 0,
                 due_at: None,
             }
         })

@@ -21,6 +21,9 @@ pub struct Entry {
     pub record: Arc<MemberRecord>,
     /// The same as it was signed.
     pub signed: SignedRecord,
+    /// The highest sequence of which anything is known: that of the record, or of a death or
+    /// goodbye whose record did not arrive.
+    pub sequence: u64,
     /// What this node thinks of it.
     pub state: MemberState,
     /// Since when it is in this state.
@@ -41,6 +44,7 @@ impl Entry {
         since: Instant,
     ) -> Self {
         Self {
+            sequence: record.sequence,
             record,
             signed,
             state,
@@ -59,7 +63,7 @@ impl Entry {
     /// Where it stands in the order of news about its peer.
     #[must_use]
     pub(super) fn news(&self) -> News {
-        News::new(self.record.process, self.record.sequence, self.state)
+        News::new(self.record.process, self.sequence, self.state)
     }
 
     fn hash(&self) -> u64 {
@@ -226,7 +230,7 @@ impl Table {
     pub(super) fn summary(&self, bucket: u8) -> impl Iterator<Item = SummaryEntry> {
         self.bucket(bucket).map(|entry| SummaryEntry {
             process: entry.record.process,
-            sequence: entry.record.sequence,
+            sequence: entry.sequence,
             state: match entry.state {
                 MemberState::Suspect => MemberState::Alive,
                 state => state,

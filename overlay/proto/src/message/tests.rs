@@ -96,6 +96,7 @@ pub(crate) fn message() -> impl Strategy<Value = Message> {
     let entries = (record(), state(), any::<u64>()).prop_map(|(record, state, age_s)| SyncEntry {
         record,
         state,
+        sequence: age_s,
         age_s,
     });
     prop_oneof![

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use crate::interface::{Announcement, LostCause};
 use crate::machine::Output;
 use crate::member::{Keys, MemberState};
+use crate::message::{GossipBatch, MembershipEvent};
 use crate::plain_keys::PlainKeys;
 use crate::time::Duration;
 use crate::{
@@ -447,6 +448,43 @@ fn a_clean_leave_is_no_death() {
             Some(LostCause::Left)
         );
     }
+}
+
+#[test]
+fn a_record_that_arrives_after_its_owners_goodbye_changes_nothing() {
+    let mut world = World::new();
+    let all = world.cluster(3);
+    let record = |world: &World| world.nodes[&all[2]].overlay.own_record().unwrap();
+    let before = record(&world).claim().unwrap().sequence;
+    world.nodes.get_mut(&all[0]).unwrap().frozen = true;
+    let changed = Announcement {
+        load: 7,
+        ..content(2)
+    };
+    world.input(all[2], Input::Command(Command::Announce(changed)));
+    let late = record(&world);
+    assert!(late.claim().unwrap().sequence > before);
+    let sequence = late.claim().unwrap().sequence;
+    let goodbye = Input::Received {
+        from: all[2],
+        message: Message::Goodbye { sequence },
+    };
+    world.input(all[0], goodbye);
+    let events = vec![MembershipEvent::Alive(late)];
+    let late = GossipBatch {
+        events,
+        cluster: None,
+    }
+    .encode();
+    world.input(all[0], Input::Command(Command::Gossip(late)));
+    assert_eq!(
+        world.loss(all[0], all[2]).map(|(_, cause)| cause),
+        Some(LostCause::Left)
+    );
+    let joined = world
+        .events(all[0])
+        .filter(|event| **event == Event::Joined(all[2]));
+    assert_eq!(joined.count(), 1, "it does not come back");
 }
 
 #[test]
