@@ -50,7 +50,9 @@ pub use objects_proto::outcome::{Cause, Witness};
 pub use objects_proto::proxy::{Callable, Proxy};
 pub use objects_proto::reference::{RawRef, Ref};
 pub use objects_proto::shared::SharedObject;
-pub use overlay::{ClusterId, LostCause, MembershipView, PeerId, ProcessId, ViewWatch};
+pub use overlay::{
+    ClusterId, LostCause, MembershipView, OverlayConfig, PeerId, ProcessId, ViewWatch,
+};
 
 #[doc(hidden)]
 pub use objects_proto::__private;

@@ -29,6 +29,9 @@ use crate::waiting::{Answer, Waiter, Waiting};
 const STOPPED_AFTER: Duration = Duration::from_secs(1);
 /// What a process that was stopped receives for this long is what its links had buffered.
 const STALE_FOR: Duration = Duration::from_millis(100);
+/// Rounds of outputs that one thread carries out before it leaves the rest to the timer task:
+/// a caller must not be kept for ever by what others add.
+const ROUNDS_MAX: usize = 32;
 /// Longest pause of the timer task, so that a stop is noticed in an idle process too.
 const HEARTBEAT: Duration = Duration::from_millis(250);
 
@@ -240,7 +243,10 @@ impl Shard {
         }
         state.carrying_out = true;
         let mut outputs = Vec::new();
-        while !state.outputs.is_empty() {
+        for _ in 0..ROUNDS_MAX {
+            if state.outputs.is_empty() {
+                break;
+            }
             std::mem::swap(&mut outputs, &mut state.outputs);
             drop(state);
             for output in outputs.drain(..) {
@@ -249,6 +255,9 @@ impl Shard {
             state = self.lock();
         }
         state.carrying_out = false;
+        if !state.outputs.is_empty() {
+            self.timers.wake();
+        }
     }
 
     fn dispatch(&self, output: MachineOutput) {

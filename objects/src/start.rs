@@ -111,10 +111,11 @@ pub(crate) async fn start(plan: Plan) -> Result<Node> {
         factor,
     };
     let tasks = Mutex::new(Some(spawn(&parts, lookups, meetings)));
+    let node = Node::new(parts, tasks);
     if role == Role::Member {
-        see_itself(&parts.overlay).await;
+        see_itself(&node).await;
     }
-    Ok(Node::new(parts, tasks))
+    Ok(node)
 }
 
 fn handler(kinds: Arc<KindTable>, config: ObjectsConfig, threads: usize) -> (Handler, Queues) {
@@ -183,9 +184,9 @@ fn spawn(
 }
 
 /// Waits until the node can place objects at least on itself.
-async fn see_itself(overlay: &overlay::Node) {
-    let me = overlay.process();
-    let mut view = overlay.watch();
+async fn see_itself(node: &Node) {
+    let me = node.id();
+    let mut view = node.watch();
     let seen = view.until(|view| view.process(&me).is_some());
     if tokio::time::timeout(VIEW_TIMEOUT, seen).await.is_err() {
         tracing::warn!("this node does not see itself yet; objects may not find a place");

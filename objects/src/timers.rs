@@ -37,6 +37,11 @@ impl Timers {
         }
     }
 
+    /// Wakes the task now.
+    pub(crate) fn wake(&self) {
+        self.earlier.notify_one();
+    }
+
     /// Takes every timer that is due.
     pub(crate) fn take_due(&self, now: Instant) -> Vec<Timer> {
         let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);

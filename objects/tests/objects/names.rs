@@ -1,9 +1,11 @@
 //! Names: one object each, of one kind, until it is deleted.
 
-use objects::kinds::{Counter, Lock, Map};
-use objects::{Error, Ran};
+use std::time::Duration;
 
-use crate::harness::{Tally, builder, cluster, hosts, start};
+use objects::kinds::{Counter, Lock, Map};
+use objects::{Builder, Error, Event, Node, OverlayConfig, Ran};
+
+use crate::harness::{PATIENCE, Tally, builder, cluster, hosts, start};
 
 #[tokio::test]
 async fn a_name_means_one_object_on_every_node() {
@@ -151,4 +153,92 @@ async fn the_standard_kinds_work_together() {
     assert_eq!(held.map(|held| held.owner).as_deref(), Some("a"));
     assert!(lock.release("a", token).await.unwrap());
     assert!(lock.acquire("b", Some(60_000)).await.unwrap() > token);
+}
+
+/// Two nodes that founded a cluster each and meet afterwards, and what they tell of it.
+async fn meet(configure: impl Fn(Builder) -> Builder) -> (Vec<Node>, Event) {
+    let cluster = cluster();
+    let one = configure(builder(&cluster)).start().await.unwrap();
+    let other = configure(builder(&cluster)).start().await.unwrap();
+    let named = async |node: &Node, own: &str| {
+        for name in [own, "both"] {
+            node.create_named(name, Tally::default())
+                .await
+                .expect("its own cluster");
+        }
+    };
+    named(&one, "a").await;
+    named(&other, "b").await;
+    let mut events = [one.events(), other.events()];
+    let bridge = configure(builder(&cluster)).peer(&one.addresses()[0]);
+    let bridge = bridge.peer(&other.addresses()[0]).start().await.unwrap();
+    let told = events.iter_mut().map(|events| {
+        Box::pin(async move {
+            loop {
+                let event = events.next().await.expect("the node runs");
+                if matches!(
+                    event,
+                    Event::ClusterMerged { .. } | Event::ClusterConflict { .. }
+                ) {
+                    return event;
+                }
+            }
+        })
+    });
+    let told = tokio::time::timeout(PATIENCE, futures::future::select_all(told)).await;
+    (
+        vec![one, other, bridge],
+        told.expect("a meeting of clusters is told").0,
+    )
+}
+
+#[tokio::test]
+async fn young_clusters_that_meet_share_their_names() {
+    let (nodes, told) = meet(|builder| builder.host::<Tally>()).await;
+    assert!(matches!(told, Event::ClusterMerged { .. }), "{told}");
+    for node in &nodes {
+        for name in ["a", "b", "both"] {
+            let tally = node
+                .find::<Tally>(name)
+                .await
+                .unwrap_or_else(|e| panic!("{name}: {e}"));
+            tally.add(0).await.unwrap();
+        }
+    }
+    assert_eq!(
+        nodes[0]
+            .find::<Tally>("both")
+            .await
+            .unwrap()
+            .count()
+            .await
+            .unwrap(),
+        3
+    );
+}
+
+#[tokio::test]
+async fn established_clusters_that_meet_are_told_apart() {
+    let configure = |builder: Builder| {
+        let mut config = OverlayConfig::default();
+        config.founding.merge_window = Duration::ZERO;
+        builder.host::<Tally>().overlay_config(config)
+    };
+    let (nodes, told) = meet(configure).await;
+    let Event::ClusterConflict { ours, theirs } = told else {
+        panic!("{told}")
+    };
+    let refused = futures::future::join_all(nodes.iter().map(|node| node.find::<Tally>("a"))).await;
+    let conflict = |error: &Error| match error {
+        Error::ClusterConflict {
+            ours: one,
+            theirs: other,
+        } => [*one, *other].contains(&ours) && [*one, *other].contains(&theirs),
+        _ => false,
+    };
+    let refused = refused.into_iter().filter_map(Result::err);
+    assert!(
+        refused.into_iter().any(|error| conflict(&error)),
+        "the error names both clusters"
+    );
 }
