@@ -95,12 +95,18 @@ impl Driver {
         let Some(peering) = self.peers.get_mut(&peer) else {
             return;
         };
+        let redial = peering.lost.is_some() && !peering.redial.is_empty();
+        let places = if redial {
+            &peering.redial
+        } else {
+            &peering.addresses
+        };
         let options = DialOpts::peer_id(name).condition(PeerCondition::Always);
-        let options = if peering.addresses.is_empty() {
+        let options = if places.is_empty() {
             options.allocate_new_port().build()
         } else {
             options
-                .addresses(peering.addresses.clone())
+                .addresses(places.clone())
                 .allocate_new_port()
                 .build()
         };

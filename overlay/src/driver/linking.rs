@@ -12,7 +12,7 @@ use libp2p::swarm::{ConnectionId, Stream};
 use overlay_proto::{Input, LinkDown, PeerId, ProcessId};
 use tokio::sync::mpsc;
 
-use super::peering::Attempt;
+use super::peering::{Attempt, redial_places};
 use super::{Driver, TaskResult};
 use crate::link::hello::{self, Answer, Hello, HelloError, Introduction};
 use crate::link::reader::{Before, LinkInput, Reader};
@@ -345,13 +345,14 @@ impl Driver {
         self.swarm.close_connection(link.connection);
         let peering = self.peers.entry(peer).or_default();
         peering.lost = Some(process);
+        peering.redial = redial_places(
+            link.dialled.as_ref(),
+            peering.connection(link.connection),
+            &peering.addresses,
+        );
         peering
             .connections
             .retain(|known| known.id != link.connection);
-        if let Some(dialled) = &link.dialled {
-            peering.addresses.retain(|address| address != dialled);
-            peering.addresses.insert(0, dialled.clone());
-        }
         if peering.attempt.is_none() {
             self.dial(peer);
         }

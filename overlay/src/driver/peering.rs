@@ -64,6 +64,8 @@ pub(super) struct Peering {
     pub(super) lost: Option<ProcessId>,
     /// Where the peer listens, best first.
     pub(super) addresses: Vec<Multiaddr>,
+    /// Where the broken link led to: the only places that can tell whether its process is gone.
+    pub(super) redial: Vec<Multiaddr>,
     /// The machine waits for the outcome of a dial.
     pub(super) asked: bool,
     /// Tries of the link in the making that ended in a pause.
@@ -102,6 +104,21 @@ impl Peering {
         first.extend(rest);
         self.addresses = first;
     }
+}
+
+/// Where to ask whether the process at the other end of a broken link is gone: where it was
+/// dialled, or else where it listens on the host that the connection came from.
+pub(super) fn redial_places(
+    dialled: Option<&Multiaddr>,
+    connection: Option<&Connection>,
+    addresses: &[Multiaddr],
+) -> Vec<Multiaddr> {
+    if let Some(dialled) = dialled {
+        return vec![dialled.clone()];
+    }
+    let came_from = connection.and_then(|connection| host(&connection.remote));
+    let near = |address: &&Multiaddr| came_from.is_some() && host(address) == came_from;
+    addresses.iter().filter(near).cloned().collect()
 }
 
 /// The host part of an address.
@@ -148,6 +165,29 @@ mod tests {
         assert_eq!(peering.addresses[0].to_string(), "/ip4/10.0.0.2/tcp/1");
         peering.learn(&[]);
         assert_eq!(peering.addresses.len(), 2);
+    }
+
+    #[test]
+    fn a_broken_link_is_dialled_again_where_it_led_to() {
+        let parse = |text: &str| text.parse::<Multiaddr>().unwrap();
+        let addresses = [
+            parse("/ip4/192.168.0.2/tcp/1"),
+            parse("/ip4/10.0.0.2/tcp/1"),
+        ];
+        let inbound = Connection {
+            id: ConnectionId::new_unchecked(1),
+            dialled: None,
+            remote: parse("/ip4/10.0.0.2/tcp/5555"),
+            since: Instant::now(),
+        };
+        let near = redial_places(None, Some(&inbound), &addresses);
+        assert_eq!(near, [parse("/ip4/10.0.0.2/tcp/1")]);
+        let dialled = parse("/ip4/10.9.9.9/tcp/1");
+        assert_eq!(
+            redial_places(Some(&dialled), Some(&inbound), &addresses),
+            [dialled]
+        );
+        assert!(redial_places(None, None, &addresses).is_empty());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::fixture::{address, builder, soon};
 const NODES: usize = 30;
 
 /// Short periods, so that a test need not wait.
-fn hasty() -> OverlayConfig {
+pub(crate) fn hasty() -> OverlayConfig {
     let mut config = OverlayConfig::default();
     let membership = &mut config.membership;
     membership.probe_period = Duration::from_millis(500);

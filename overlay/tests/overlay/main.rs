@@ -7,6 +7,7 @@ mod hostile;
 mod lifecycle;
 mod links;
 mod meeting;
+mod processes;
 mod registries;
 mod requests;
 mod topics;

@@ -8,7 +8,7 @@ use overlay::{Node, PeerId, RequestError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use crate::fixture::{PATIENCE, address, builder, sees};
+use crate::fixture::{PATIENCE, address, builder, sees, soon};
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Sum {
@@ -46,10 +46,11 @@ async fn each_way_to_fail_has_its_error() {
     });
     a.serve("never", |_, ()| std::future::pending::<()>());
     a.serve("huge", |_, ()| async { vec![0_u8; FRAME_BYTES_MAX] });
+    let peer = a.id();
     let ask = |service: &'static str| {
         let b = b.clone();
         async move {
-            b.request::<_, u64>(a.id(), service, &(), Duration::from_millis(300))
+            b.request::<_, u64>(peer, service, &(), Duration::from_millis(300))
                 .await
         }
     };
@@ -91,9 +92,11 @@ async fn a_request_whose_server_dies_ends_at_once() {
 async fn more_requests_than_a_peer_serves_are_refused() {
     let (a, b) = pair().await;
     let gate = Arc::new(Semaphore::new(0));
-    let served = gate.clone();
+    let started = Arc::new(Semaphore::new(0));
+    let (served, running) = (gate.clone(), started.clone());
     a.serve("wait", move |_, ()| {
         let gate = served.clone();
+        running.add_permits(1);
         async move { gate.acquire().await.map(drop).is_ok() }
     });
     let peer = a.id();
@@ -104,6 +107,8 @@ async fn more_requests_than_a_peer_serves_are_refused() {
     let waiting: Vec<_> = (0..SERVED_REQUESTS_MAX)
         .map(|_| tokio::spawn(ask()))
         .collect();
+    let all = u32::try_from(SERVED_REQUESTS_MAX).unwrap();
+    soon(started.acquire_many(all)).await.unwrap().forget();
     assert_eq!(ask().await, Err(RequestError::Overloaded));
     gate.add_permits(SERVED_REQUESTS_MAX);
     for request in waiting {
