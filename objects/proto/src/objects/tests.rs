@@ -1,5 +1,6 @@
 //! Stories of a small cluster: what a user relies on when hosts come, go, crash and freeze.
 
+mod chaos;
 mod cluster;
 mod executor;
 mod failover;
