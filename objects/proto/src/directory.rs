@@ -44,3 +44,60 @@ impl DirectoryRecord {
         (record.object == object && (1..=MEMBERS_MAX).contains(&members)).then_some(record)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use overlay_proto::{Incarnation, PeerId, ProcessId};
+
+    use super::*;
+    use crate::object::{Epoch, Replica};
+
+    fn record(members: usize) -> DirectoryRecord {
+        let process = ProcessId {
+            peer: PeerId([255; 32]),
+            incarnation: Incarnation(u64::MAX),
+        };
+        let member = Replica {
+            process,
+            stamp: u64::MAX,
+        };
+        DirectoryRecord {
+            object: ObjectId(u128::MAX),
+            kind: String::from("shop.Counter"),
+            configuration: Configuration {
+                epoch: Epoch::default(),
+                members: vec![member; members],
+            },
+        }
+    }
+
+    #[test]
+    fn the_largest_set_fits_and_survives() {
+        let record = record(MEMBERS_MAX);
+        let bytes = record.encode().unwrap();
+        assert_eq!(
+            DirectoryRecord::decode(record.object, &bytes),
+            Some(record.clone())
+        );
+        assert_eq!(
+            DirectoryRecord::decode(ObjectId(1), &bytes),
+            None,
+            "another object's"
+        );
+        assert_eq!(DirectoryRecord::decode(record.object, &bytes[1..]), None);
+    }
+
+    #[test]
+    fn impossible_sets_and_giants_are_no_records() {
+        for members in [0, MEMBERS_MAX + 1] {
+            let record = record(members);
+            let bytes = codec::encode(&record).unwrap();
+            assert_eq!(DirectoryRecord::decode(record.object, &bytes), None);
+        }
+        assert_eq!(record(200).encode(), None);
+        let giant = vec![0xa0; RECORD_BYTES_MAX + 1];
+        assert_eq!(DirectoryRecord::decode(ObjectId(1), &giant), None);
+    }
+}

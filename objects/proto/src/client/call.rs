@@ -210,6 +210,14 @@ impl Call {
         }
     }
 
+    /// The numbers of all attempts that were sent to the process that the client counts on.
+    pub(super) fn attempts_there(&self) -> Option<(ProcessId, impl Iterator<Item = u16> + '_)> {
+        let current = self.current?;
+        let older = self.older.iter().filter(move |(_, to)| *to == current.to);
+        let numbers = older.map(|(number, _)| *number);
+        Some((current.to, numbers.chain([current.number])))
+    }
+
     /// Which attempt an answer with this number from this process belongs to, if to any.
     pub(super) fn standing(&self, number: u16, from: ProcessId) -> Option<Standing> {
         if self

@@ -128,13 +128,16 @@ impl Client {
 
     /// Asks the host to forget a call that it has not started.
     pub(super) fn withdraw(&self, id: CallId, fx: &mut ClientEffects) {
-        if let Some(call) = self.calls.get(&id)
-            && let Some(current) = call.current
-        {
-            let object = call.key.object;
-            let id = id.request(current.number);
-            fx.sends.push((current.to, Message::Cancel { object, id }));
-        }
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        let object = call.key.object;
+        let Some((to, numbers)) = call.attempts_there() else {
+            return;
+        };
+        let ids = numbers.map(|number| id.request(number));
+        fx.sends
+            .extend(ids.map(|id| (to, Message::Cancel { object, id })));
     }
 
     /// Takes a call out of all tables.
