@@ -87,30 +87,29 @@ fn known_versions<M: Model>(history: &HistoryOf<M>, log: &[CallId]) -> BTreeMap<
         .collect()
 }
 
-/// Versions and epochs of writes grow along the log, and no version is claimed twice.
+/// Versions of writes grow along the log, and no version is claimed twice.
 fn versions_follow_the_log<M: Model>(
     history: &HistoryOf<M>,
     log: &[CallId],
 ) -> Result<(), Anomaly> {
-    let mut newest: Option<(CallId, u64, u64)> = None;
+    let mut newest: Option<(CallId, u64)> = None;
     for id in log {
         let end = history.call(*id).and_then(|call| call.end.as_ref());
         let Some(witness) = end.and_then(|end| end.witness) else {
             continue;
         };
-        if let Some((before, version, epoch)) = newest
-            && (witness.version <= version || witness.epoch < epoch)
+        if let Some((before, version)) = newest
+            && witness.version <= version
         {
             return Err(Anomaly::new(
                 "versions_follow_the_log",
                 format!(
-                    "write {id} claims version {} of epoch {}, after write {before} with \
-                     version {version} of epoch {epoch}",
-                    witness.version, witness.epoch
+                    "write {id} claims version {}, after write {before} with version {version}",
+                    witness.version
                 ),
             ));
         }
-        newest = Some((*id, witness.version, witness.epoch));
+        newest = Some((*id, witness.version));
     }
     Ok(())
 }
@@ -131,34 +130,35 @@ fn moments<M: Model>(history: &HistoryOf<M>) -> Vec<(Instant, bool, &CallOf<M>)>
     moments
 }
 
-/// A call made after another one returned claims a later version; a read the same or later.
+/// A call made after another one returned claims a later version, a read the same or later;
+/// and it is answered by the same replica set or a later one.
 fn versions_follow_time<M: Model>(history: &HistoryOf<M>) -> Result<(), Anomaly> {
-    let mut floor: Option<(u64, CallId)> = None;
+    let (mut version, mut epoch) = (None, None);
     let mut floors = BTreeMap::new();
     for (_, returned, call) in moments::<M>(history) {
         if !returned {
-            floors.insert(call.id, floor);
+            floors.insert(call.id, (version, epoch));
             continue;
         }
         let Some(witness) = call.end.as_ref().and_then(|end| end.witness) else {
             continue;
         };
-        if let Some((version, before)) = floors.get(&call.id).copied().flatten() {
-            let stale = witness.version < version || call.write && witness.version == version;
-            if stale {
-                return Err(Anomaly::new(
-                    "no_stale_read",
-                    format!(
-                        "call {} claims version {}, though call {before} had returned version \
-                         {version} before it was made",
-                        call.id, witness.version
-                    ),
-                ));
-            }
+        let (old_version, old_epoch) = floors.get(&call.id).copied().unwrap_or_default();
+        let stale = old_version.is_some_and(|(floor, _)| {
+            witness.version < floor || call.write && witness.version == floor
+        });
+        if stale || old_epoch.is_some_and(|(floor, _)| witness.epoch < floor) {
+            return Err(Anomaly::new(
+                "no_stale_read",
+                format!(
+                    "call {} claims {witness:?}; before it was made, these had returned \
+                     (version, call) {old_version:?} and (epoch, call) {old_epoch:?}",
+                    call.id
+                ),
+            ));
         }
-        if floor.is_none_or(|(version, _)| witness.version > version) {
-            floor = Some((witness.version, call.id));
-        }
+        version = version.max(Some((witness.version, call.id)));
+        epoch = epoch.max(Some((witness.epoch, call.id)));
     }
     Ok(())
 }

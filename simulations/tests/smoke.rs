@@ -1,4 +1,4 @@
-//! The smoke scenario and 500 seeds of membership.
+//! The smoke scenario, and 500 seeds of each core.
 
 use simulations::run::Plan;
 use simulations::scenario::Scenario;
@@ -33,4 +33,9 @@ fn smoke() {
 #[test]
 fn membership() {
     sweep("membership", 500);
+}
+
+#[test]
+fn register() {
+    sweep("register", 500);
 }

@@ -164,6 +164,54 @@ fn catches_one_version_claimed_twice_and_versions_against_the_log() {
     assert_eq!(against.check(&[1, 2]), Err("versions_follow_the_log"));
 }
 
+/// A retried call is answered by a later replica set than the one that ran it.
+#[test]
+fn an_old_version_may_be_answered_by_a_new_replica_set() {
+    let mut story = Story::default()
+        .add(1, 5, (0, 50), None)
+        .add(2, 1, (0, 10), Some((6, 3)));
+    let end = |at, epoch, version, result| End {
+        at: Instant::from_micros(at),
+        class: Class::Ok(result),
+        witness: Some(Witness { epoch, version }),
+    };
+    let mut history = HistoryOf::<Counter>::default();
+    for call in story.0.calls() {
+        history.invoke(Call {
+            end: None,
+            ..call.clone()
+        });
+    }
+    history.finish(1, end(50, 2, 2, 5)).unwrap();
+    history.finish(2, end(10, 1, 3, 6)).unwrap();
+    story.0 = history;
+    assert_eq!(story.check(&[1, 2]), Ok(()));
+}
+
+#[test]
+fn catches_an_answer_by_a_replica_set_that_is_over() {
+    let mut story = Story::default()
+        .add(1, 5, (0, 10), None)
+        .add(2, 1, (20, 30), None);
+    let mut history = HistoryOf::<Counter>::default();
+    for call in story.0.calls() {
+        history.invoke(Call {
+            end: None,
+            ..call.clone()
+        });
+    }
+    for (id, at, epoch, version, result) in [(1, 10, 2, 2, 5), (2, 30, 1, 3, 6)] {
+        let end = End {
+            at: Instant::from_micros(at),
+            class: Class::Ok(result),
+            witness: Some(Witness { epoch, version }),
+        };
+        history.finish(id, end).unwrap();
+    }
+    story.0 = history;
+    assert_eq!(story.check(&[1, 2]), Err("no_stale_read"));
+}
+
 /// Two primaries of one object: both acknowledge, one history wins.
 #[test]
 fn catches_a_split_brain() {

@@ -1,0 +1,61 @@
+//! Rules that are broken on purpose must be caught, or the sweep proves nothing.
+
+use objects_proto::register::Mutation;
+use simulations::report::Report;
+use simulations::run::Plan;
+use simulations::scenario::Scenario;
+
+/// The first failure of a register with this rule broken, within this many seeds.
+fn caught(mutation: Mutation, seeds: u64) -> Report {
+    let mut plan = Plan::new("register", Scenario::named("register").unwrap());
+    plan.mutation = Some(mutation);
+    plan.arguments = format!(" (with {mutation:?})");
+    let mut failed = None;
+    plan.sweep(0, seeds, 2, |report| {
+        if report.failure.is_some() {
+            failed.get_or_insert(report);
+        }
+        failed.is_none()
+    });
+    let report = failed.unwrap_or_else(|| panic!("{mutation:?} survived {seeds} seeds"));
+    println!(
+        "{mutation:?}: seed {}: {}",
+        report.seed,
+        report.failure.as_ref().unwrap()
+    );
+    report
+}
+
+fn invariant(report: &Report) -> &'static str {
+    report
+        .failure
+        .as_ref()
+        .map_or("", |failure| failure.invariant)
+}
+
+#[test]
+fn a_quorum_of_one_less_is_caught() {
+    let report = caught(Mutation::QuorumOneLess, 500);
+    assert_ne!(
+        invariant(&report),
+        "serves_after_heal",
+        "a safety rule was broken"
+    );
+}
+
+#[test]
+fn failures_that_are_not_shipped_are_caught() {
+    caught(Mutation::FailuresUnshipped, 500);
+}
+
+#[test]
+fn repeated_calls_that_run_again_are_caught() {
+    let report = caught(Mutation::RepeatsRun, 500);
+    assert_eq!(invariant(&report), "one_effect_per_call");
+}
+
+#[test]
+fn reads_that_ask_nobody_are_caught() {
+    let report = caught(Mutation::ReadsUnchecked, 500);
+    assert_eq!(invariant(&report), "no_stale_read");
+}
