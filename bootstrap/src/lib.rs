@@ -6,4 +6,5 @@
 #![forbid(unsafe_code)]
 
 pub mod daemon;
+pub mod registry;
 pub mod snapshot;

@@ -17,7 +17,9 @@ impl Snapshot {
     /// The snapshot at this path, which need not exist yet.
     #[must_use]
     pub fn at(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+        Self {
+            path: path.to_owned(),
+        }
     }
 
     /// What was saved last; `None` if nothing ever was.
@@ -64,7 +66,10 @@ mod tests {
         assert_eq!(snapshot.load().expect("readable"), None);
         snapshot.save(b"one").expect("saved");
         snapshot.save(b"two").expect("saved");
-        assert_eq!(snapshot.load().expect("readable").as_deref(), Some(b"two".as_slice()));
+        assert_eq!(
+            snapshot.load().expect("readable").as_deref(),
+            Some(b"two".as_slice())
+        );
         std::fs::remove_dir_all(&folder).expect("removed");
     }
 }

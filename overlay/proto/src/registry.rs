@@ -7,6 +7,7 @@ mod leases;
 
 pub use leases::{Leases, LeasesConfig, Refusal, SnapshotError};
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,8 @@ use crate::codec::{self, DecodeError};
 use crate::member::SignedRecord;
 use crate::time::Duration;
 
+/// Longest name of a cluster, bytes.
+pub const CLUSTER_NAME_BYTES_MAX: usize = 64;
 /// Longest encoded request, bytes.
 pub const REQUEST_BYTES_MAX: usize = 32 * 1024;
 /// Longest encoded answer, bytes.
@@ -84,19 +87,36 @@ pub enum Answer {
     Refused(Refusal),
 }
 
-impl Request {
-    /// Encodes the request as CBOR.
+/// A request as it travels: one registry serves clusters of several names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Call {
+    /// The name of the asking node's cluster, at most [`CLUSTER_NAME_BYTES_MAX`] bytes.
+    pub cluster_name: String,
+    /// What is asked.
+    pub request: Request,
+}
+
+impl Call {
+    /// Encodes the call as CBOR.
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         codec::encode(self).unwrap_or_default()
     }
 
-    /// Decodes a request, refusing more than [`REQUEST_BYTES_MAX`].
+    /// Decodes a call, refusing more than [`REQUEST_BYTES_MAX`].
     ///
     /// # Errors
     /// [`DecodeError`], also for a request that this version does not know.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        codec::decode_limited(bytes, REQUEST_BYTES_MAX)
+        let call: Self = codec::decode_limited(bytes, REQUEST_BYTES_MAX)?;
+        let got = call.cluster_name.len();
+        if got > CLUSTER_NAME_BYTES_MAX {
+            return Err(DecodeError::TooLong {
+                got,
+                limit: CLUSTER_NAME_BYTES_MAX,
+            });
+        }
+        Ok(call)
     }
 }
 

@@ -135,10 +135,12 @@ impl Driver {
     /// Somebody takes this node for a registry: any peer can introduce others.
     pub(super) fn answer_in_registrys_place(&self, stream: Stream) {
         let requests = self.shared.requests.clone();
+        let ours = self.shared.cluster_name.as_str().to_owned();
         self.shared
             .tasks
-            .spawn(serve_stream(stream, async move |request| {
-                let limit = match request {
+            .spawn(serve_stream(stream, async move |call| {
+                let limit = match call.request {
+                    _ if call.cluster_name != ours => 0,
                     registry::Request::Register { limit, .. }
                     | registry::Request::List { limit } => limit.min(registry::LIST_MAX),
                     registry::Request::Leave { .. } => 0,
@@ -147,6 +149,7 @@ impl Driver {
                 let limit = usize::try_from(limit).unwrap_or_default();
                 drop(requests.send(Request::List { limit, records }).await);
                 let (records, cluster) = list.await.unwrap_or_default();
+                let cluster = cluster.filter(|_| call.cluster_name == ours);
                 registry::Answer::List { records, cluster }
             }));
     }

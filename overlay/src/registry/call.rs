@@ -6,7 +6,7 @@ use futures::StreamExt;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::swarm::{Stream, SwarmEvent};
 use libp2p::{Multiaddr, Swarm};
-use overlay_proto::registry::{Answer, Request};
+use overlay_proto::registry::{Answer, Call, Request};
 use tokio::runtime::Handle;
 
 use super::exchange::{EXCHANGE_TIMEOUT, ask};
@@ -48,24 +48,34 @@ pub enum CallError {
     Timeout(String),
 }
 
-/// Asks the registry, or any node that answers in its place, at `host:port` or a multiaddress.
+/// Asks the registry, or any node that answers in its place, at `host:port` or a multiaddress,
+/// about the cluster of this name.
 ///
 /// # Errors
 /// [`CallError`]. A registry that refuses is no error but an answer.
-pub async fn call(registry: &str, request: &Request) -> Result<Answer, CallError> {
+pub async fn call(
+    registry: &str,
+    cluster_name: &str,
+    request: Request,
+) -> Result<Answer, CallError> {
     let place = Place::parse(registry).ok_or_else(|| CallError::Address(registry.to_owned()))?;
-    call_place(&Identity::generate(), &place, request).await
+    let cluster_name = cluster_name.to_owned();
+    let call = Call {
+        cluster_name,
+        request,
+    };
+    call_place(&Identity::generate(), &place, &call).await
 }
 
 /// [`call`] under an identity.
 pub(super) async fn call_place(
     identity: &Identity,
     place: &Place,
-    request: &Request,
+    call: &Call,
 ) -> Result<Answer, CallError> {
     let mut outcome = Err(CallError::Unresolved(place.to_string()));
     for address in place.resolve().await {
-        outcome = call_address(identity, place, address, request).await;
+        outcome = call_address(identity, place, address, call).await;
         if outcome.is_ok() {
             break;
         }
@@ -77,7 +87,7 @@ async fn call_address(
     identity: &Identity,
     place: &Place,
     address: Multiaddr,
-    request: &Request,
+    call: &Call,
 ) -> Result<Answer, CallError> {
     let unreachable = |reason: String| CallError::Unreachable {
         place: place.to_string(),
@@ -97,7 +107,7 @@ async fn call_address(
     let exchange = async {
         let stream = open(&mut swarm).await.map_err(unreachable)?;
         let answer = tokio::select! {
-            answer = ask(stream, request) => answer,
+            answer = ask(stream, call) => answer,
             never = drive(&mut swarm) => match never {},
         };
         answer.map_err(|error| CallError::Broken {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use overlay_proto::Role;
 use overlay_proto::member::SignedRecord;
-use overlay_proto::registry::{Answer, LEASE_MAX, LEASE_MIN, Request};
+use overlay_proto::registry::{Answer, Call, LEASE_MAX, LEASE_MIN, Request};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
@@ -69,7 +69,7 @@ pub(crate) async fn keep(shared: Arc<Shared>, registry: Place, role: Role) {
     let record = own.borrow().clone();
     if let (Some(record), Some(_)) = (record, &registered) {
         count(&shared.counts.registry_calls);
-        let leave = Request::Leave { record };
+        let leave = call_of(&shared, Request::Leave { record });
         if let Err(error) = call_place(&shared.identity, &registry, &leave).await {
             tracing::debug!(%error, "a registry was not told that this node leaves");
         }
@@ -107,6 +107,14 @@ fn knows_others(shared: &Shared) -> bool {
         .any(|member| member.record.process.peer != shared.process.peer)
 }
 
+fn call_of(shared: &Shared, request: Request) -> Call {
+    let cluster_name = shared.cluster_name.as_str().to_owned();
+    Call {
+        cluster_name,
+        request,
+    }
+}
+
 /// One call. Returns the lease if the registry answered.
 async fn once(
     shared: &Shared,
@@ -132,27 +140,28 @@ async fn once(
             .registry_calls_after_join
             .fetch_add(1, Ordering::Relaxed);
     }
-    let (records, cluster, lease) = match call_place(&shared.identity, registry, &request).await {
-        Ok(Answer::Registered {
-            lease_s,
-            records,
-            cluster,
-        }) => (
-            records,
-            cluster,
-            Duration::from_secs(lease_s.into()).clamp(LEASE_MIN, LEASE_MAX),
-        ),
-        Ok(Answer::List { records, cluster }) => (records, cluster, LEASE_MIN),
-        Ok(Answer::Refused(refusal)) => {
-            tracing::warn!(%registry, %refusal, "the registry refuses this node");
-            return None;
-        }
-        Ok(Answer::Left) => return None,
-        Err(error) => {
-            tracing::debug!(%error, "registry not reached");
-            return None;
-        }
-    };
+    let (records, cluster, lease) =
+        match call_place(&shared.identity, registry, &call_of(shared, request)).await {
+            Ok(Answer::Registered {
+                lease_s,
+                records,
+                cluster,
+            }) => (
+                records,
+                cluster,
+                Duration::from_secs(lease_s.into()).clamp(LEASE_MIN, LEASE_MAX),
+            ),
+            Ok(Answer::List { records, cluster }) => (records, cluster, LEASE_MIN),
+            Ok(Answer::Refused(refusal)) => {
+                tracing::warn!(%registry, %refusal, "the registry refuses this node");
+                return None;
+            }
+            Ok(Answer::Left) => return None,
+            Err(error) => {
+                tracing::debug!(%error, "registry not reached");
+                return None;
+            }
+        };
     introduce_unknown(shared, records).await;
     drop(
         shared

@@ -5,29 +5,29 @@ use std::time::Duration;
 
 use futures::{AsyncReadExt, AsyncWriteExt};
 use libp2p::swarm::Stream;
-use overlay_proto::registry::{ANSWER_BYTES_MAX, Answer, REQUEST_BYTES_MAX, Request};
+use overlay_proto::registry::{ANSWER_BYTES_MAX, Answer, Call, REQUEST_BYTES_MAX};
 
 /// Longest exchange, for either side.
 pub(super) const EXCHANGE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes read at one time: a declared length alone allocates no more.
 const READ_BYTES: usize = 16 * 1024;
 
-/// Sends a request and reads its answer.
-pub(super) async fn ask(mut stream: Stream, request: &Request) -> io::Result<Answer> {
-    write(&mut stream, &request.encode()).await?;
+/// Sends a call and reads its answer.
+pub(super) async fn ask(mut stream: Stream, call: &Call) -> io::Result<Answer> {
+    write(&mut stream, &call.encode()).await?;
     let answer = read(&mut stream, ANSWER_BYTES_MAX).await?;
     Answer::decode(&answer).map_err(io::Error::other)
 }
 
-/// Reads a request and sends the answer to it, within [`EXCHANGE_TIMEOUT`].
-pub(crate) async fn serve_stream<A>(mut stream: Stream, answer: impl FnOnce(Request) -> A)
+/// Reads a call and sends the answer to it, within [`EXCHANGE_TIMEOUT`].
+pub(crate) async fn serve_stream<A>(mut stream: Stream, answer: impl FnOnce(Call) -> A)
 where
     A: Future<Output = Answer>,
 {
     let exchange = async {
-        let request = read(&mut stream, REQUEST_BYTES_MAX).await?;
-        let request = Request::decode(&request).map_err(io::Error::other)?;
-        let answer = answer(request).await;
+        let call = read(&mut stream, REQUEST_BYTES_MAX).await?;
+        let call = Call::decode(&call).map_err(io::Error::other)?;
+        let answer = answer(call).await;
         write(&mut stream, &answer.encode()).await?;
         stream.close().await
     };

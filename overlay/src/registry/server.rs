@@ -8,7 +8,7 @@ use futures::StreamExt;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{ConnectionId, NetworkBehaviour, SwarmEvent};
 use libp2p::{Multiaddr, Swarm, connection_limits};
-use overlay_proto::registry::{Answer, Request};
+use overlay_proto::registry::{Answer, Call};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, watch};
 
@@ -27,7 +27,7 @@ use crate::tasks::Tasks;
 pub const CALLS_MAX: usize = 256;
 
 /// Answers a request that came from a network address.
-type Handler = Arc<dyn Fn(IpAddr, Request) -> Answer + Send + Sync>;
+type Handler = Arc<dyn Fn(IpAddr, Call) -> Answer + Send + Sync>;
 
 #[derive(NetworkBehaviour)]
 struct Behaviour {
@@ -69,7 +69,7 @@ impl RegistryServer {
 pub async fn serve(
     listen: &[String],
     limits: Limits,
-    handler: impl Fn(IpAddr, Request) -> Answer + Send + Sync + 'static,
+    handler: impl Fn(IpAddr, Call) -> Answer + Send + Sync + 'static,
 ) -> Result<RegistryServer, StartError> {
     let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
     let tasks = Tasks::new(runtime);
@@ -171,10 +171,7 @@ impl Server {
         };
         let handler = self.handler.clone();
         self.tasks.spawn(async move {
-            serve_stream(stream, |request| {
-                std::future::ready(handler(origin, request))
-            })
-            .await;
+            serve_stream(stream, |call| std::future::ready(handler(origin, call))).await;
             drop(room);
         });
     }

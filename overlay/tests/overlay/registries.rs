@@ -4,19 +4,24 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use overlay::proto::Instant;
-use overlay::proto::registry::{Answer, Leases, LeasesConfig, Request};
+use overlay::proto::registry::{Answer, Call, Leases, LeasesConfig, Request};
 use overlay::registry::{CallError, RegistryServer, call, serve};
 use overlay::{Identity, Limits};
 
 use crate::fixture::{address, builder, sees, soon};
 
+/// Asks about the cluster of these tests.
+async fn ask(place: &str, request: Request) -> Result<Answer, CallError> {
+    call(place, "test", request).await
+}
+
 /// A registry with the usual state.
 async fn registry(listen: &str) -> (RegistryServer, Arc<Mutex<Leases>>) {
     let leases = Arc::new(Mutex::new(Leases::new(LeasesConfig::default(), 1)));
     let (state, keys) = (leases.clone(), Identity::generate());
-    let answer = move |origin: std::net::IpAddr, request: Request| {
+    let answer = move |origin: std::net::IpAddr, call: Call| {
         let mut leases = state.lock().unwrap();
-        leases.answer(Instant::ZERO, &origin.to_string(), &request, &keys)
+        leases.answer(Instant::ZERO, &origin.to_string(), &call.request, &keys)
     };
     let server = serve(&[listen.to_owned()], Limits::default(), answer)
         .await
@@ -33,7 +38,7 @@ async fn nodes_meet_by_a_registry_and_need_it_no_more() {
     sees(&a, &[&a, &b]).await;
     sees(&b, &[&a, &b]).await;
     assert!(a.metrics().registry_calls >= 1);
-    let listed = call(&place, &Request::List { limit: 10 }).await.unwrap();
+    let listed = ask(&place, Request::List { limit: 10 }).await.unwrap();
     let Answer::List { records, .. } = listed else {
         panic!("{listed:?}")
     };
@@ -77,7 +82,7 @@ async fn a_peer_answers_in_a_registrys_place() {
     let a = builder().start().await.unwrap();
     let b = builder().registry(address(&a)).start().await.unwrap();
     sees(&a, &[&a, &b]).await;
-    let listed = call(&address(&a), &Request::List { limit: 10 })
+    let listed = ask(&address(&a), Request::List { limit: 10 })
         .await
         .unwrap();
     let Answer::List { records, .. } = listed else {
@@ -90,7 +95,7 @@ async fn a_peer_answers_in_a_registrys_place() {
 async fn a_call_in_vain_says_why() {
     let request = Request::List { limit: 1 };
     assert!(matches!(
-        call("nonsense", &request).await,
+        ask("nonsense", request.clone()).await,
         Err(CallError::Address(_))
     ));
     let gone = {
@@ -99,7 +104,7 @@ async fn a_call_in_vain_says_why() {
         server.shutdown().await;
         place
     };
-    let refused = soon(call(&gone, &request)).await;
+    let refused = soon(ask(&gone, request.clone())).await;
     assert!(
         matches!(refused, Err(CallError::Unreachable { .. })),
         "{refused:?}"

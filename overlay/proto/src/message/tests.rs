@@ -13,7 +13,7 @@ use crate::directory::{Bundle, DirectoryRecord, SignedDirectoryRecord};
 use crate::id::Incarnation;
 use crate::member::{HostedKind, MemberRecord};
 use crate::plain_keys::PlainKeys;
-use crate::registry::{Answer, Refusal, Request};
+use crate::registry::{Answer, Call, Refusal, Request};
 
 fn process() -> impl Strategy<Value = ProcessId> {
     (any::<[u8; 32]>(), any::<u64>()).prop_map(|(peer, incarnation)| ProcessId {
@@ -179,7 +179,7 @@ fn damage(mut encoded: Vec<u8>, places: &[(usize, u8)], cut: usize) -> Vec<u8> {
 fn decode_everything(bytes: &[u8]) {
     let _ = Message::decode(bytes);
     let _ = GossipBatch::decode(bytes);
-    let _ = Request::decode(bytes);
+    let _ = Call::decode(bytes);
     let _ = Answer::decode(bytes);
     let _ = ClusterRecord::decode(bytes);
     let _ = Bundle::decode(bytes);
@@ -236,7 +236,8 @@ proptest! {
             Request::Leave { record },
         ];
         for request in requests {
-            prop_assert_eq!(Request::decode(&request.encode()), Ok(request));
+            let call = Call { cluster_name: "lan".into(), request };
+            prop_assert_eq!(Call::decode(&call.encode()), Ok(call));
         }
         let answers = [
             Answer::Registered {
