@@ -5,7 +5,7 @@
 //! and what to repair is the host's business.
 //!
 //! [`Replica`] reacts to messages (`accepting`), stands (`candidate`), admits calls (`requests`,
-//! `queue`), runs them (`plan`, `batch`), ships what came of them (`round`) and moves to other
+//! `queue`), runs them (`plan`, `batch`, `maker`), ships what came of them (`round`, `ship`) and moves to other
 //! replica sets (`reconfigure`, `finish`). `record` has the acceptor's rules.
 
 mod accepting;
@@ -13,6 +13,7 @@ mod batch;
 mod candidate;
 mod env;
 mod finish;
+mod maker;
 mod plan;
 mod primary;
 mod queue;
@@ -21,6 +22,7 @@ mod record;
 mod replica;
 mod requests;
 mod round;
+mod ship;
 mod status;
 mod tombstone;
 

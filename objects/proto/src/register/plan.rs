@@ -105,15 +105,15 @@ impl Forming {
             Work::Inspect => Next::Take(Plan::Inspect),
             Work::Delete(position) => {
                 match self.decide(env, primary, value, witness, (position, item)) {
-                    Ok(()) => Next::Take(Plan::Delete(Origin::of(position))),
-                    Err(next) => next,
+                    None => Next::Take(Plan::Delete(Origin::of(position))),
+                    Some(next) => next,
                 }
             }
             Work::Call(call) => {
                 let position = &call.request.position;
                 match self.decide(env, primary, value, witness, (position, item)) {
-                    Ok(()) => self.place(value, call),
-                    Err(next) => next,
+                    None => self.place(value, call),
+                    Some(next) => next,
                 }
             }
         }
@@ -143,7 +143,7 @@ impl Forming {
         }
     }
 
-    /// Whether a call runs, as the session table has it; if not, what happens instead.
+    /// What happens to a call that does not run, as the session table has it.
     fn decide(
         &self,
         env: &Env<'_>,
@@ -151,15 +151,15 @@ impl Forming {
         value: &Value,
         witness: Witness,
         (position, item): (&Position, &Item),
-    ) -> Result<(), Next> {
+    ) -> Option<Next> {
         let ahead = item
             .session()
             .and_then(|session| self.ahead.get(&session))
             .map_or(0, |number| *number);
         let known = |refusal| Next::Take(Plan::Known(Reply::Refused(refusal)));
         match value.sessions.decide(position, item.hash, ahead) {
-            Decision::Run => Ok(()),
-            Decision::Repeat(_) if env.mutation == Some(Mutation::RepeatsRun) => Ok(()),
+            Decision::Run => None,
+            Decision::Repeat(_) if env.mutation == Some(Mutation::RepeatsRun) => None,
             Decision::Repeat(entry) => {
                 let reply = Reply::Done {
                     outcome: entry.outcome,
@@ -168,16 +168,16 @@ impl Forming {
                         ..witness
                     }),
                 };
-                Err(if primary.confirmed {
+                Some(if primary.confirmed {
                     Next::Now(reply)
                 } else {
                     Next::Take(Plan::Known(reply))
                 })
             }
-            Decision::Gap => Err(Next::Now(Reply::Refused(Refusal::Gap))),
-            Decision::Closed => Err(known(Refusal::Final(Cause::OutOfOrder))),
-            Decision::UnknownSession => Err(known(Refusal::UnknownSession)),
-            Decision::IdReused => Err(known(Refusal::Final(Cause::IdReused))),
+            Decision::Gap => Some(Next::Now(Reply::Refused(Refusal::Gap))),
+            Decision::Closed => Some(known(Refusal::Final(Cause::OutOfOrder))),
+            Decision::UnknownSession => Some(known(Refusal::UnknownSession)),
+            Decision::IdReused => Some(known(Refusal::Final(Cause::IdReused))),
         }
     }
 }

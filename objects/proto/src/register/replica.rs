@@ -209,7 +209,7 @@ impl Replica {
 
     /// Remembers since when the value on record waits for its end.
     pub(super) fn note_status(&mut self, env: &Env<'_>) {
-        match self.record.status() {
+        match self.record.status().filter(|_| self.record.index.is_some()) {
             None | Some(Status::Live) => self.sealed_since = None,
             Some(_) if self.sealed_since.is_none() => self.sealed_since = Some(env.now),
             Some(_) => {}

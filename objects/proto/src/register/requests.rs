@@ -10,8 +10,8 @@ use crate::execution::CHAIN_MAX;
 use crate::message::{Ask, CallRequest, Position, Refusal, Reply, Request, Value};
 use crate::object::MethodId;
 use crate::outcome::{Cause, Failure, Outcome, Witness};
-use crate::register::batch::{answer_now, refuse};
 use crate::register::candidate::Waiting;
+use crate::register::maker::{answer_now, refuse};
 use crate::register::primary::{NO_QUORUM_AFTER, Phase, Primary};
 use crate::register::queue::{
     Addresses, CallKey, CallWork, Item, QUEUE_CALLS_MAX, Work, session_of,
@@ -50,36 +50,43 @@ impl Replica {
             Role::Primary(_) => {
                 let id = request.id;
                 match self.admit(env, from, request, fx) {
-                    Ok(()) => self.drive(env, fx),
-                    Err(reply) => fx.reply(from, id, reply),
+                    None => self.drive(env, fx),
+                    Some(reply) => fx.reply(from, id, reply),
                 }
             }
         }
     }
 
-    /// Puts a request into the queue, unless its answer is known.
+    /// Puts a request into the queue, unless its answer is known: then gives that.
     fn admit(
         &mut self,
         env: &mut Env<'_>,
         from: ProcessId,
         request: Request,
         fx: &mut Effects,
-    ) -> Result<(), Reply> {
+    ) -> Option<Reply> {
         let object = self.object;
         let epoch = self.record.epoch();
         let (Role::Primary(primary), Some(held)) = (&mut self.role, &self.record.accepted) else {
-            return Ok(());
+            return None;
         };
         let repeated = request.attempt > 0;
-        let mut item = item_of(env, &held.value, from, request)?;
+        let mut item = match item_of(env, &held.value, from, request) {
+            Ok(item) => item,
+            Err(cause) => return Some(final_reply(cause)),
+        };
         let looped = item
             .call()
             .is_some_and(|call| call.request.chain.holds.contains(&object));
         if looped {
             item = condemn(item, Failure::Deadlock, fx);
         }
-        if attach(primary, &item, repeated, fx)? || (looped && !is_write(&item)) {
-            return Ok(());
+        let shared = match attach(primary, &item, repeated, fx) {
+            Ok(shared) => shared,
+            Err(cause) => return Some(final_reply(cause)),
+        };
+        if shared || (looped && !is_write(&item)) {
+            return None;
         }
         let position = match &item.work {
             Work::Call(call) => call.request.position,
@@ -89,13 +96,13 @@ impl Replica {
         let ahead = session_of(&position).map_or(0, |session| primary.queue.ahead(session));
         let chosen = primary.confirmed && held.version == primary.chosen;
         match held.value.sessions.decide(&position, item.hash, ahead) {
-            Decision::Gap => return Err(Reply::Refused(Refusal::Gap)),
+            Decision::Gap => return Some(Reply::Refused(Refusal::Gap)),
             Decision::Repeat(entry) if chosen && !runs_again(env) => {
                 let witness = Witness {
                     epoch,
                     version: entry.version,
                 };
-                return Err(Reply::Done {
+                return Some(Reply::Done {
                     outcome: entry.outcome,
                     witness: Some(witness),
                 });
@@ -104,7 +111,7 @@ impl Replica {
         }
         let bytes = item.call().map_or(0, |call| call.request.arguments.len());
         if !primary.queue.has_room(bytes) {
-            return Err(final_reply(Cause::Overloaded(String::from(
+            return Some(final_reply(Cause::Overloaded(String::from(
                 "the object's queue",
             ))));
         }
@@ -112,7 +119,7 @@ impl Replica {
         if matches!(&primary.phase, Phase::Executing(running) if running.alone) {
             self.launch_snapshots(env, fx);
         }
-        Ok(())
+        None
     }
 
     /// A caller no longer waits: a call that has not started is withdrawn.
@@ -212,14 +219,14 @@ impl Replica {
 }
 
 /// A queue entry for a request, if it can be one.
-fn item_of(env: &Env<'_>, value: &Value, from: ProcessId, request: Request) -> Result<Item, Reply> {
+fn item_of(env: &Env<'_>, value: &Value, from: ProcessId, request: Request) -> Result<Item, Cause> {
     let address = (from, request.id);
     let named = !matches!(request.ask, Ask::Inspect | Ask::CloseSession(_));
     if named && request.kind != MethodId::of(&value.kind) {
-        return Err(final_reply(Cause::WrongKind {
+        return Err(Cause::WrongKind {
             expected: format!("{:08x}", request.kind.0),
             found: value.kind.clone(),
-        }));
+        });
     }
     let other = CallKey::Request(from, request.id);
     let (key, hash, work) = match request.ask {
@@ -240,30 +247,26 @@ fn item_of(env: &Env<'_>, value: &Value, from: ProcessId, request: Request) -> R
 }
 
 /// A method call as the host's own table sees it.
-fn call_work(env: &Env<'_>, value: &Value, call: CallRequest) -> Result<CallWork, Reply> {
+fn call_work(env: &Env<'_>, value: &Value, call: CallRequest) -> Result<CallWork, Cause> {
     let kind = || value.kind.clone();
     if !env.methods.hosts(&value.kind, value.kind_version) {
-        return Err(final_reply(Cause::UnknownKind(kind())));
+        return Err(Cause::UnknownKind(kind()));
     }
     let method = env
         .methods
         .method(&value.kind, value.kind_version, call.method)
-        .ok_or_else(|| {
-            final_reply(Cause::UnknownMethod {
-                kind: kind(),
-                method: format!("{:08x}", call.method.0),
-            })
+        .ok_or_else(|| Cause::UnknownMethod {
+            kind: kind(),
+            method: format!("{:08x}", call.method.0),
         })?;
     let identified = Origin::of(&call.position).is_some();
     if method.write && !identified {
-        return Err(final_reply(Cause::Arguments(String::from(
+        return Err(Cause::Arguments(String::from(
             "the method writes, but the call came as a read",
-        ))));
+        )));
     }
     if call.chain.holds.len() > CHAIN_MAX {
-        return Err(final_reply(Cause::Overloaded(String::from(
-            "the chain of nested calls",
-        ))));
+        return Err(Cause::Overloaded(String::from("the chain of nested calls")));
     }
     Ok(CallWork {
         request: call,
@@ -279,7 +282,7 @@ fn attach(
     item: &Item,
     repeated: bool,
     fx: &mut Effects,
-) -> Result<bool, Reply> {
+) -> Result<bool, Cause> {
     let possible = match item.key {
         CallKey::Session(session, number) => {
             number <= primary.queue.ahead(session) || matches!(primary.phase, Phase::Round(_))
@@ -292,7 +295,7 @@ fn attach(
     }
     let join = |to: &mut Addresses, hash: u64| {
         if hash != item.hash {
-            return Err(final_reply(Cause::IdReused));
+            return Err(Cause::IdReused);
         }
         to.join(&item.to);
         Ok(true)

@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 
 use overlay_proto::{Duration, Instant, ProcessId};
 
-use crate::message::{Change, RegisterMessage, Status};
-use crate::object::{Ballot, Configuration, Epoch, ObjectId, Version};
-use crate::register::primary::{Answer, Peer, Phase, Primary};
+use crate::message::{Change, Status};
+use crate::object::{Ballot, Configuration, Epoch, Version};
+use crate::register::primary::{Answer, Phase, Primary};
 use crate::register::record::Record;
+use crate::register::ship::{send, ship, wants};
 use crate::register::{Effects, Env, Mutation, Note, Replica, Role};
 
 /// How long a member is given to answer before a round is sent to it again.
@@ -36,13 +37,13 @@ pub(crate) enum Ask {
 /// A round under way.
 #[derive(Debug)]
 pub(crate) struct Round {
-    number: u64,
-    ask: Ask,
+    pub(crate) number: u64,
+    pub(crate) ask: Ask,
     pub(crate) started: Instant,
     /// Members that gave what was asked for.
-    acks: BTreeSet<u8>,
+    pub(crate) acks: BTreeSet<u8>,
     /// How to get to the version from the one before.
-    step: Option<Change>,
+    pub(crate) step: Option<Change>,
     pub(crate) answers: Vec<Answer>,
     /// The answers reveal no version that this round makes: they need a check besides.
     then_check: bool,
@@ -373,69 +374,4 @@ impl Replica {
             }
         }
     }
-}
-
-/// Whether this peer's answer is missing in the round.
-fn wants(round: &Round, peer: &Peer) -> bool {
-    match (round.ask, peer.vote) {
-        (_, Some(index)) => !round.acks.contains(&index),
-        (Ask::Accept(version), None) => peer.stored < Some(version),
-        (Ask::Check, None) => false,
-    }
-}
-
-/// Sends one peer what a round asks of it.
-fn send(
-    object: ObjectId,
-    record: &Record,
-    round: &Round,
-    peer: &mut Peer,
-    process: ProcessId,
-    now: Instant,
-    fx: &mut Effects,
-) {
-    match round.ask {
-        Ask::Accept(_) => ship(object, record, round.step.as_ref(), peer, process, now, fx),
-        Ask::Check if peer.vote.is_some() => {
-            let check = RegisterMessage::Check {
-                epoch: record.epoch(),
-                ballot: record.promised,
-                round: round.number,
-            };
-            peer.due = now + RESEND;
-            fx.register(process, object, check);
-        }
-        Ask::Check => {}
-    }
-}
-
-/// Sends one peer the value on record: as a step if that is known to fit, else whole.
-fn ship(
-    object: ObjectId,
-    record: &Record,
-    step: Option<&Change>,
-    peer: &mut Peer,
-    process: ProcessId,
-    now: Instant,
-    fx: &mut Effects,
-) {
-    let Some(held) = &record.accepted else {
-        return;
-    };
-    let change = match step {
-        Some(step @ Change::Step { base, .. }) if peer.sent == Some(*base) => step.clone(),
-        _ => Change::Full {
-            configuration: record.configuration.clone(),
-            value: held.value.clone(),
-        },
-    };
-    let accept = RegisterMessage::Accept {
-        epoch: record.epoch(),
-        ballot: record.promised,
-        version: held.version,
-        change,
-    };
-    peer.sent = Some(held.version);
-    peer.due = now + RESEND;
-    fx.register(process, object, accept);
 }

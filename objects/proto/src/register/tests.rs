@@ -4,4 +4,5 @@ mod client;
 mod random;
 mod stories;
 mod stories_moving;
+mod story;
 mod world;

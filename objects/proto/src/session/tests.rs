@@ -4,6 +4,8 @@ use bytes::Bytes;
 use overlay_proto::{Incarnation, PeerId};
 
 use super::*;
+use crate::message::Position;
+use crate::outcome::Failure;
 
 const ID: SessionId = SessionId {
     lineage: Lineage { number: 0, tag: 0 },

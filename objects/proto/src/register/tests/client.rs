@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use bytes::Bytes;
 use overlay_proto::{Duration, ProcessId};
 
-use super::stories::tags;
+use super::story::tags;
 use super::world::{BORN, Envelope, KIND, OBJECT, World, process};
 use crate::execution::{CallChain, Codec};
 use crate::message::{Ask, CallRequest, Message, Position, Refusal, Reply, Request, Sighting};
@@ -68,6 +68,11 @@ impl History {
         self.seen = self.seen.max(place);
         self.acknowledged += 1;
         Ok(())
+    }
+
+    /// Whether the longest list read is as long as any that a call saw.
+    pub(super) fn is_read_whole(&self) -> bool {
+        self.longest.len() >= self.seen
     }
 
     /// Whether what was told holds in the list as it is in the end.

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::stories::*;
+use super::story::*;
 use super::world::*;
 use crate::message::{Ask, Change, Message, Refusal, RegisterMessage, Reply, Sighting};
 use crate::object::{Configuration, Epoch, Lineage};
