@@ -6,7 +6,7 @@ use overlay_proto::member::SignedRecord;
 use overlay_proto::{Announcement, ClusterRecord, PeerId, ProcessId};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use crate::topic::{PublishError, TopicMessage};
+use crate::topic::{TopicError, TopicMessage};
 
 /// Commands that wait for the event loop.
 pub(crate) const COMMANDS_MAX: usize = 1024;
@@ -40,7 +40,7 @@ pub(crate) enum Request {
         /// The message.
         data: Bytes,
         /// Whether it was taken.
-        taken: oneshot::Sender<Result<(), PublishError>>,
+        taken: oneshot::Sender<Result<(), TopicError>>,
     },
     /// Messages of a topic of the application are wanted.
     Subscribe {

@@ -43,5 +43,5 @@ pub use metrics::Metrics;
 pub use node::{ConnectError, Node};
 pub use overlay_proto::view::{Member, MembershipView};
 pub use request::RequestError;
-pub use topic::{PublishError, Received, Subscription, TopicMessage};
+pub use topic::{Received, Subscription, TopicError, TopicMessage};
 pub use watching::{Candidates, Closed, Events, ViewWatch};

@@ -18,7 +18,7 @@ use crate::link::Outbound;
 use crate::metrics::Metrics;
 use crate::request::RequestError;
 use crate::shared::Shared;
-use crate::topic::{PublishError, Subscription};
+use crate::topic::{Subscription, TOPIC_NAME_BYTES_MAX, TopicError};
 use crate::watching::{Candidates, Closed, Events, ViewWatch};
 
 /// Directory candidates that wait for one lookup; further ones end it.
@@ -151,34 +151,38 @@ impl Node {
     /// subscriber gets it at most once, in no particular order; nobody is told who missed it.
     ///
     /// # Errors
-    /// [`PublishError`]; the message is not published.
+    /// [`TopicError`]; the message is not published.
     pub async fn publish(
         &self,
         topic: impl Into<String>,
         data: impl Into<Bytes>,
-    ) -> Result<(), PublishError> {
+    ) -> Result<(), TopicError> {
         let (taken, answer) = oneshot::channel();
         let request = Request::Publish {
             topic: topic.into(),
             data: data.into(),
             taken,
         };
-        self.ask(request).await.map_err(|_| PublishError::Closed)?;
-        answer.await.unwrap_or(Err(PublishError::Closed))
+        self.ask(request).await.map_err(|_| TopicError::Closed)?;
+        answer.await.unwrap_or(Err(TopicError::Closed))
     }
 
     /// Subscribes to a topic.
     ///
     /// # Errors
-    /// [`Closed`].
-    pub async fn subscribe(&self, topic: impl Into<String>) -> Result<Subscription, Closed> {
+    /// [`TopicError::Topic`] and [`TopicError::Closed`].
+    pub async fn subscribe(&self, topic: impl Into<String>) -> Result<Subscription, TopicError> {
+        let topic = topic.into();
+        if !(1..=TOPIC_NAME_BYTES_MAX).contains(&topic.len()) {
+            return Err(TopicError::Topic);
+        }
         let (messages, answer) = oneshot::channel();
-        self.ask(Request::Subscribe {
-            topic: topic.into(),
-            messages,
-        })
-        .await?;
-        answer.await.map(Subscription::new).map_err(|_| Closed)
+        let asked = self.ask(Request::Subscribe { topic, messages }).await;
+        asked.map_err(|_| TopicError::Closed)?;
+        answer
+            .await
+            .map(Subscription::new)
+            .map_err(|_| TopicError::Closed)
     }
 
     /// Sends a request to the service of this name at a peer and waits for its reply. Without a

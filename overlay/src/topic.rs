@@ -18,10 +18,10 @@ pub struct TopicMessage {
     pub data: Bytes,
 }
 
-/// Why a message was not published.
+/// Why a message was not published, or a topic not subscribed to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PublishError {
+pub enum TopicError {
     /// Longer than [`TOPIC_MESSAGE_BYTES_MAX`](crate::limits::TOPIC_MESSAGE_BYTES_MAX).
     #[error("the message is too large")]
     TooLarge,

@@ -12,7 +12,7 @@ use super::Driver;
 use crate::behaviour::{TOPIC_MESSAGE_BYTES_MAX, user_topic};
 use crate::identity::from_libp2p;
 use crate::metrics::count;
-use crate::topic::{PublishError, SUBSCRIPTION_MESSAGES_MAX, TOPIC_NAME_BYTES_MAX, TopicMessage};
+use crate::topic::{SUBSCRIPTION_MESSAGES_MAX, TOPIC_NAME_BYTES_MAX, TopicError, TopicMessage};
 
 /// The application topics with subscribers at this node.
 pub(super) type Topics = HashMap<TopicHash, broadcast::Sender<TopicMessage>>;
@@ -36,13 +36,13 @@ impl Driver {
         }
     }
 
-    pub(super) fn publish(&mut self, topic: &str, data: &Bytes) -> Result<(), PublishError> {
+    pub(super) fn publish(&mut self, topic: &str, data: &Bytes) -> Result<(), TopicError> {
         use gossipsub::PublishError as Error;
         if data.len() > TOPIC_MESSAGE_BYTES_MAX {
-            return Err(PublishError::TooLarge);
+            return Err(TopicError::TooLarge);
         }
         if !(1..=TOPIC_NAME_BYTES_MAX).contains(&topic.len()) {
-            return Err(PublishError::Topic);
+            return Err(TopicError::Topic);
         }
         let topic = user_topic(&self.shared.cluster_name, topic);
         match self
@@ -52,13 +52,13 @@ impl Driver {
             .publish(topic, data.to_vec())
         {
             Ok(_) | Err(Error::NoPeersSubscribedToTopic | Error::Duplicate) => Ok(()),
-            Err(Error::MessageTooLarge) => Err(PublishError::TooLarge),
-            Err(_) => Err(PublishError::Overloaded),
+            Err(Error::MessageTooLarge) => Err(TopicError::TooLarge),
+            Err(_) => Err(TopicError::Overloaded),
         }
     }
 
-    pub(super) fn subscribe(&mut self, name: String) -> broadcast::Receiver<TopicMessage> {
-        let topic = user_topic(&self.shared.cluster_name, &name);
+    pub(super) fn subscribe(&mut self, name: &str) -> broadcast::Receiver<TopicMessage> {
+        let topic = user_topic(&self.shared.cluster_name, name);
         if let Some(messages) = self.topics.get(&topic) {
             return messages.subscribe();
         }

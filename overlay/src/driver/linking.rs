@@ -92,7 +92,7 @@ impl Driver {
                 stream,
                 hello,
             } => {
-                self.on_hello(peer, connection, stream, *hello);
+                self.on_hello(peer, connection, stream, &hello);
             }
             TaskResult::Bulk {
                 peer,
@@ -127,7 +127,7 @@ impl Driver {
         }
         match result {
             Ok((stream, Answer::Welcome(from))) if from.process.peer == peer => {
-                self.confirm(connection, nonce, from, stream, Vec::new());
+                self.confirm(connection, nonce, &from, stream, Vec::new());
             }
             Ok((_, Answer::Busy)) if current => self.pause(peer),
             Ok((_, Answer::Busy)) => {}
@@ -149,7 +149,7 @@ impl Driver {
     }
 
     /// A hello arrived: decide.
-    fn on_hello(&mut self, peer: PeerId, connection: ConnectionId, stream: Stream, hello: Hello) {
+    fn on_hello(&mut self, peer: PeerId, connection: ConnectionId, stream: Stream, hello: &Hello) {
         let known = self
             .peers
             .get(&peer)
@@ -159,7 +159,7 @@ impl Driver {
             || hello.from.cluster != self.shared.cluster_name.as_str();
         let answer = if stranger {
             Answer::Stranger
-        } else if !known || self.is_busy(peer, &hello) {
+        } else if !known || self.is_busy(peer, hello) {
             Answer::Busy
         } else {
             Answer::Welcome(self.introduction())
@@ -167,7 +167,7 @@ impl Driver {
         match answer {
             Answer::Welcome(_) => {
                 let message = hello::message(&answer);
-                self.confirm(connection, hello.nonce, hello.from, stream, message);
+                self.confirm(connection, hello.nonce, &hello.from, stream, message);
             }
             refusal => self.shared.tasks.spawn(hello::refuse(stream, refusal)),
         }
@@ -187,7 +187,7 @@ impl Driver {
         &mut self,
         connection: ConnectionId,
         nonce: u64,
-        from: Introduction,
+        from: &Introduction,
         stream: Stream,
         prefix: Vec<u8>,
     ) {

@@ -197,7 +197,7 @@ impl Driver {
                 let _ = taken.send(self.publish(&topic, &data));
             }
             Request::Subscribe { topic, messages } => {
-                drop(messages.send(self.subscribe(topic)));
+                drop(messages.send(self.subscribe(&topic)));
             }
             Request::PutRecord { key, value, kept } => self.put_record(&key, &value, kept),
             Request::GetRecord { key, candidates } => self.get_record(&key, candidates),

@@ -212,7 +212,7 @@ impl Driver {
                 }
             }
             StreamEvent::Accepted(Purpose::Registry, stream) => {
-                self.answer_in_registrys_place(stream)
+                self.answer_in_registrys_place(stream);
             }
             StreamEvent::Opened(Purpose::Registry, _) | StreamEvent::Failed(Purpose::Registry) => {}
         }

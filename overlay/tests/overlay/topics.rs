@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use overlay::limits::TOPIC_MESSAGE_BYTES_MAX;
-use overlay::{PublishError, Received};
+use overlay::{Received, TopicError};
 
 use crate::fixture::{PATIENCE, address, builder, sees, soon};
 
@@ -66,12 +66,9 @@ async fn publishing_alone_is_no_error_but_too_large_is() {
     let a = builder().start().await.unwrap();
     a.publish("news", "nobody listens").await.unwrap();
     let large = Bytes::from(vec![0; TOPIC_MESSAGE_BYTES_MAX + 1]);
-    assert_eq!(a.publish("news", large).await, Err(PublishError::TooLarge));
-    assert_eq!(a.publish("", "x").await, Err(PublishError::Topic));
+    assert_eq!(a.publish("news", large).await, Err(TopicError::TooLarge));
+    assert_eq!(a.publish("", "x").await, Err(TopicError::Topic));
     let running = a.clone();
     a.shutdown().await;
-    assert_eq!(
-        running.publish("news", "x").await,
-        Err(PublishError::Closed)
-    );
+    assert_eq!(running.publish("news", "x").await, Err(TopicError::Closed));
 }
