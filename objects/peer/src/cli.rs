@@ -37,7 +37,7 @@ pub(crate) struct Global {
     pub(crate) registry: Vec<String>,
     /// A peer to join through, `host:port`; may be given several times [default: PYDO_PEER].
     #[arg(long = "peer", global = true)]
-    pub(crate) peers: Vec<String>,
+    pub(crate) through: Vec<String>,
     /// Do not look for peers by mDNS.
     #[arg(long, global = true)]
     pub(crate) no_mdns: bool,
@@ -141,7 +141,7 @@ pub fn main(kinds: impl FnOnce(Builder) -> Builder) -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn,libp2p_kad=error")),
         )
         .with_writer(std::io::stderr)
         .init();

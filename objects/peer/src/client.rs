@@ -2,13 +2,17 @@
 
 use std::time::Duration;
 
-use objects::{Builder, Node};
+use objects::{Builder, Node, ViewWatch};
 
 use crate::cli::Global;
 use crate::exit::Exit;
 
 /// How long a command looks for a cluster before it says that there is none.
 const FIND_PEERS: Duration = Duration::from_secs(4);
+/// The view is whole when it did not change for so long.
+const QUIET: Duration = Duration::from_millis(120);
+/// Longest wait for that.
+const SETTLE: Duration = Duration::from_secs(1);
 
 /// A builder with the command line's options; the environment fills in what they leave out.
 pub(crate) fn builder(global: &Global) -> Builder {
@@ -19,7 +23,7 @@ pub(crate) fn builder(global: &Global) -> Builder {
     for registry in &global.registry {
         builder = builder.registry(registry);
     }
-    for peer in &global.peers {
+    for peer in &global.through {
         builder = builder.peer(peer);
     }
     if global.no_mdns {
@@ -53,5 +57,12 @@ pub(crate) async fn join(global: &Global) -> Result<Node, Exit> {
         );
         return Err(Exit::NotExecuted);
     }
+    settle(&mut watch).await;
     Ok(node)
+}
+
+/// Waits until the view, which comes in parts, has not changed for a moment.
+async fn settle(watch: &mut ViewWatch) {
+    let quiet = async { while tokio::time::timeout(QUIET, watch.changed()).await.is_ok() {} };
+    tokio::time::timeout(SETTLE, quiet).await.ok();
 }

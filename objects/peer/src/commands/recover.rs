@@ -11,6 +11,11 @@ pub(crate) async fn run(global: &Global, object: &str) -> Exit {
         Ok(node) => node,
         Err(exit) => return exit,
     };
+    match node.recover_names().await {
+        Ok(true) if !global.json => println!("the directory of names is restored"),
+        Ok(_) => {}
+        Err(error) => return output::error(global.json, &error),
+    }
     let target = match node.resolve(object).await {
         Ok(target) => target,
         Err(error) => return output::error(global.json, &error),

@@ -8,18 +8,18 @@ use peer::processes::Process;
 use tokio::process::Command;
 
 /// Longest wait for anything that must happen.
-pub const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// Peers of one cluster, and a client of it in this process.
-pub struct Cluster {
-    pub name: String,
-    pub peers: Vec<Process>,
-    pub node: Node,
+pub(crate) struct Cluster {
+    pub(crate) name: String,
+    pub(crate) peers: Vec<Process>,
+    pub(crate) node: Node,
 }
 
 impl Cluster {
     /// Starts `peers` peers that meet through the first one.
-    pub async fn start(peers: usize) -> Self {
+    pub(crate) async fn start(peers: usize) -> Self {
         let name = fresh_name();
         let mut started: Vec<Process> = Vec::new();
         for index in 0..peers {
@@ -41,7 +41,7 @@ impl Cluster {
     }
 
     /// One more peer, through the living ones.
-    pub async fn join(&mut self) -> usize {
+    pub(crate) async fn join(&mut self) -> usize {
         let through: Vec<String> = self.living().map(|peer| peer.address.clone()).collect();
         let name = format!("peer {}", self.peers.len());
         self.peers
@@ -49,19 +49,19 @@ impl Cluster {
         self.peers.len() - 1
     }
 
-    pub fn living(&self) -> impl Iterator<Item = &Process> {
+    pub(crate) fn living(&self) -> impl Iterator<Item = &Process> {
         self.peers.iter().filter(|peer| peer.is_running())
     }
 
     /// The index of the process with this peer id.
-    pub fn index_of(&self, peer: &str) -> usize {
+    pub(crate) fn index_of(&self, peer: &str) -> usize {
         self.peers
             .iter()
             .position(|process| process.peer == peer)
             .expect("a peer of ours")
     }
 
-    pub async fn wait_for_hosts(&self, hosts: usize) {
+    pub(crate) async fn wait_for_hosts(&self, hosts: usize) {
         let node = &self.node;
         until("the hosts in the view", async || {
             node.members().hosts().count() == hosts
@@ -70,7 +70,7 @@ impl Cluster {
     }
 
     /// The peer id of the object's primary and of its replicas.
-    pub async fn place(&self, object: &objects::RawRef) -> (String, Vec<String>) {
+    pub(crate) async fn place(&self, object: &objects::RawRef) -> (String, Vec<String>) {
         let description = self
             .node
             .inspect(object)
@@ -86,7 +86,7 @@ impl Cluster {
 }
 
 /// A cluster name that no other test uses.
-pub fn fresh_name() -> String {
+pub(crate) fn fresh_name() -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     format!(
         "test-{}-{}",
@@ -96,12 +96,12 @@ pub fn fresh_name() -> String {
 }
 
 /// The `peer` binary.
-pub fn binary() -> Command {
+pub(crate) fn binary() -> Command {
     Command::new(env!("CARGO_BIN_EXE_peer"))
 }
 
 /// A peer on loopback that is found only through the given addresses.
-pub async fn start_peer(name: &str, cluster: &str, through: &[String]) -> Process {
+pub(crate) async fn start_peer(name: &str, cluster: &str, through: &[String]) -> Process {
     let mut arguments = [
         "run",
         "--listen",
@@ -122,7 +122,7 @@ pub async fn start_peer(name: &str, cluster: &str, through: &[String]) -> Proces
 }
 
 /// A client in this process.
-pub async fn client(cluster: &str, peers: &[Process]) -> Node {
+pub(crate) async fn client(cluster: &str, peers: &[Process]) -> Node {
     let mut builder = Node::builder()
         .client()
         .cluster(cluster)
@@ -144,7 +144,7 @@ pub async fn client(cluster: &str, peers: &[Process]) -> Node {
 }
 
 /// Polls until it is so; fails the test after [`PATIENCE`].
-pub async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !done().await {
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} for {what}");
@@ -153,7 +153,7 @@ pub async fn until(what: &str, mut done: impl AsyncFnMut() -> bool) {
 }
 
 /// Runs the binary as a client of the cluster and returns its exit code and its output.
-pub async fn run(cluster: &Cluster, arguments: &[&str]) -> (i32, String) {
+pub(crate) async fn run(cluster: &Cluster, arguments: &[&str]) -> (i32, String) {
     let mut command = binary();
     command
         .args(arguments)
