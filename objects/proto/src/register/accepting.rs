@@ -42,27 +42,7 @@ impl Replica {
                 configuration,
                 ballot,
                 accepted,
-            } => {
-                let index = configuration.index_of(&env.me)?;
-                if !is_of(&configuration, ballot, from) {
-                    return None;
-                }
-                if env.mutation == Some(Mutation::PromiseWithoutRecord) {
-                    let promised = RegisterMessage::Promised {
-                        epoch,
-                        ballot,
-                        accepted: None,
-                    };
-                    fx.register(from, object, promised);
-                    return None;
-                }
-                let stamp = stamp_of(&configuration, index, env);
-                let record = Record::empty(configuration.clone(), Some(index), stamp);
-                let mut replica = Self::new(object, record);
-                fx.notes.push(Note::Installed(epoch));
-                replica.on_prepare(env, from, configuration, ballot, accepted, fx);
-                Some(replica)
-            }
+            } => Self::promise_only(env, object, from, (configuration, ballot, accepted), fx),
             RegisterMessage::Accept {
                 version,
                 change:
@@ -87,6 +67,36 @@ impl Replica {
                 None
             }
         }
+    }
+
+    /// A record that holds a promise and nothing else.
+    fn promise_only(
+        env: &mut Env<'_>,
+        object: ObjectId,
+        from: ProcessId,
+        (configuration, ballot, known): (Configuration, Ballot, (Ballot, Version)),
+        fx: &mut Effects,
+    ) -> Option<Self> {
+        let index = configuration.index_of(&env.me)?;
+        let epoch = configuration.epoch;
+        if !is_of(&configuration, ballot, from) {
+            return None;
+        }
+        if env.mutation == Some(Mutation::PromiseWithoutRecord) {
+            let promised = RegisterMessage::Promised {
+                epoch,
+                ballot,
+                accepted: None,
+            };
+            fx.register(from, object, promised);
+            return None;
+        }
+        let stamp = stamp_of(&configuration, index, env);
+        let record = Record::empty(configuration.clone(), Some(index), stamp);
+        let mut replica = Self::new(object, record);
+        fx.notes.push(Note::Installed(epoch));
+        replica.on_prepare(env, from, configuration, ballot, known, fx);
+        Some(replica)
     }
 
     /// Takes a message of the object's register.

@@ -7,10 +7,11 @@ use alloc::vec::Vec;
 use overlay_proto::{Duration, Instant, ProcessId};
 use rand_chacha::rand_core::Rng;
 
-use crate::message::{Accepted, Refusal, RegisterMessage, Reply, Request, Status};
+use crate::message::{Accepted, Ask, Refusal, RegisterMessage, Reply, Request, Status};
 use crate::object::{Ballot, Epoch};
 use crate::outcome::Cause;
 use crate::register::primary::NO_QUORUM_AFTER;
+use crate::register::queue::{QUEUE_BYTES_MAX, QUEUE_CALLS_MAX};
 use crate::register::record::Held;
 use crate::register::round::{RESEND, quorum};
 use crate::register::{Activation, Effects, Env, Note, Replica, Role};
@@ -51,6 +52,22 @@ pub(crate) struct Candidate {
     sends: u32,
     /// Requests that came meanwhile, in order.
     pub(crate) waiting: Vec<Waiting>,
+}
+
+impl Candidate {
+    /// Whether one more request may wait.
+    pub(crate) fn has_room(&self, request: &Request) -> bool {
+        let held: usize = self.waiting.iter().map(|held| weight(&held.request)).sum();
+        self.waiting.len() < QUEUE_CALLS_MAX && held + weight(request) <= QUEUE_BYTES_MAX
+    }
+}
+
+/// What a request weighs in a queue, bytes.
+fn weight(request: &Request) -> usize {
+    match &request.ask {
+        Ask::Call(call) => call.arguments.len(),
+        _ => 0,
+    }
 }
 
 /// A request that waits for the end of a candidacy.

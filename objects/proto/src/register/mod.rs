@@ -5,8 +5,8 @@
 //! and what to repair is the host's business.
 //!
 //! [`Replica`] reacts to messages (`accepting`), stands (`candidate`), admits calls (`requests`,
-//! `queue`), runs them (`plan`, `batch`, `maker`), ships what came of them (`round`, `ship`) and moves to other
-//! replica sets (`reconfigure`, `finish`). `record` has the acceptor's rules.
+//! `queue`), runs them (`plan`, `batch`, `maker`), ships what came of them (`round`, `ship`) and
+//! moves to other replica sets (`reconfigure`, `finish`). `record` has the acceptor's rules.
 
 mod accepting;
 mod batch;

@@ -13,9 +13,7 @@ use crate::outcome::{Cause, Failure, Outcome, Witness};
 use crate::register::candidate::Waiting;
 use crate::register::maker::{answer_now, refuse};
 use crate::register::primary::{NO_QUORUM_AFTER, Phase, Primary};
-use crate::register::queue::{
-    Addresses, CallKey, CallWork, Item, QUEUE_CALLS_MAX, Work, session_of,
-};
+use crate::register::queue::{Addresses, CallKey, CallWork, Item, Work, session_of};
 use crate::register::replica::WaitingCall;
 use crate::register::{Effects, Env, Mutation, Replica, Role};
 use crate::session::{Decision, Origin};
@@ -38,7 +36,7 @@ impl Replica {
                 let elsewhere = Refusal::Elsewhere(self.sighting());
                 fx.reply(from, request.id, Reply::Refused(elsewhere));
             }
-            Role::Candidate(candidate) if candidate.waiting.len() >= QUEUE_CALLS_MAX => {
+            Role::Candidate(candidate) if !candidate.has_room(&request) => {
                 let full = Cause::Overloaded(String::from("the object's queue"));
                 fx.reply(from, request.id, Reply::Refused(Refusal::Final(full)));
             }

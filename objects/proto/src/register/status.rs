@@ -47,6 +47,10 @@ impl Replica {
             return None;
         };
         let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        let holds_copy = |process: &ProcessId| {
+            let peer = primary.peers.get(process);
+            peer.is_some_and(|peer| peer.stored.is_some())
+        };
         Some(Description {
             object: self.object,
             kind: held.value.kind.clone(),
@@ -54,7 +58,7 @@ impl Replica {
             configuration: self.record.configuration.clone(),
             ballot: primary.ballot,
             version: held.version,
-            learners: self.learners(),
+            learners: self.learners().into_iter().filter(holds_copy).collect(),
             factor: held.value.factor,
             state_bytes: held.value.state.len() as u64,
             sessions: count(held.value.sessions.open.len()),
