@@ -162,15 +162,15 @@ impl Builder {
         if !(1..=MEMBERS_MAX).contains(&usize::from(self.config.factor)) {
             return Err(StartError::Factor(self.config.factor).into());
         }
-        start::start(Plan {
+        let plan = Plan {
             overlay: self.overlay,
             role: self.role,
             kinds,
             labels: self.labels,
             config: self.config,
             threads: self.threads,
-        })
-        .await
+        };
+        Box::pin(start::start(plan)).await
     }
 }
 

@@ -90,6 +90,11 @@ impl Cluster {
         !others && self.record.borrow().is_none()
     }
 
+    /// The cluster's identity, if it is known.
+    pub(crate) fn id(&self) -> Option<ClusterId> {
+        self.record.borrow().as_ref().map(|record| record.id)
+    }
+
     fn record(&self) -> Option<ClusterRecord> {
         self.record.borrow().clone()
     }

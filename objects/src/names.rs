@@ -72,12 +72,12 @@ impl Names {
 
     /// Names with this prefix behind `after`, in order, at most [`LISTING_MAX`].
     pub(crate) fn list(&self, prefix: &str, after: Option<String>, limit: u32) -> Vec<Named> {
-        let start = match after.as_deref() {
-            Some(after) if after >= prefix => Bound::Excluded(after),
-            _ => Bound::Included(prefix),
+        let start = match after {
+            Some(after) if after.as_str() >= prefix => Bound::Excluded(after),
+            _ => Bound::Included(prefix.to_owned()),
         };
         self.names
-            .range::<str, _>((start, Bound::Unbounded))
+            .range((start, Bound::Unbounded))
             .take_while(|(name, _)| name.starts_with(prefix))
             .take(limit.min(LISTING_MAX) as usize)
             .map(|(name, reference)| Named {

@@ -9,13 +9,13 @@ use objects_proto::handle::Handle;
 use objects_proto::kinds_table::encode_state;
 use objects_proto::machine::{Command, Creation};
 use objects_proto::message::Description;
-use objects_proto::object::Version;
+use objects_proto::object::{ObjectId, Version};
 use objects_proto::outcome::{Cause, Outcome};
 use objects_proto::proxy::{Callable, Proxy};
 use objects_proto::reference::{RawRef, Ref};
 use objects_proto::shared::SharedObject;
 use overlay::{MembershipView, ViewWatch};
-use overlay_proto::{Announcement, Duration, Input, ProcessId};
+use overlay_proto::{Announcement, ClusterId, Duration, Input, ProcessId};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -30,6 +30,8 @@ use crate::waiting::{Created, Inspected, Recovered};
 
 /// How long operations other than calls wait for their end.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the directory of names may take to answer before it counts as lost.
+const NAMES_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for everything to be handed over.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(15);
 
@@ -87,6 +89,13 @@ impl Node {
     #[must_use]
     pub fn cluster_name(&self) -> &str {
         self.parts().overlay.cluster_name()
+    }
+
+    /// The cluster's identity, once it is known here: names belong to it. Its directory of names
+    /// is the object with the same number.
+    #[must_use]
+    pub fn cluster_id(&self) -> Option<ClusterId> {
+        self.cluster().id()
     }
 
     /// Where other peers may reach this node, as multiaddresses.
@@ -231,6 +240,20 @@ impl Node {
             self.cluster().moved(reference.id, configuration).await;
         }
         Ok((reference, version))
+    }
+
+    /// Restores the cluster's directory of names if it lost its majority, like
+    /// [`recover`](Self::recover); says whether that was so. Without it no object is found by
+    /// its name, not even to be restored.
+    ///
+    /// # Errors
+    /// Those of [`recover`](Self::recover), or [`Error::NoCluster`].
+    pub async fn recover_names(&self) -> Result<bool> {
+        let names = self.cluster().names().await?;
+        match names.is_named(ObjectId(0)).timeout(NAMES_TIMEOUT).await {
+            Ok(_) => Ok(false),
+            Err(_) => self.recover(&*names).await.map(|_| true),
+        }
     }
 
     /// Hands over what this node holds, leaves the cluster and ends all tasks. Takes up to 15 s

@@ -64,7 +64,11 @@ impl Map {
         expected: Option<String>,
         new: Option<String>,
     ) -> bool {
-        let matches = self.entries.get(key) == expected.as_ref();
+        let value = self.entries.get(key);
+        let matches = match expected {
+            Some(expected) => value.is_some_and(|value| *value == expected),
+            None => value.is_none(),
+        };
         if matches {
             match new {
                 Some(new) => self.entries.insert(key.to_owned(), new),

@@ -47,6 +47,11 @@ impl Tally {
         panic!("{words}");
     }
 
+    /// Takes its time and holds the thread.
+    pub(crate) fn block(&mut self, millis: u64) {
+        std::thread::sleep(Duration::from_millis(millis));
+    }
+
     /// Takes its time without holding the thread.
     pub(crate) async fn wait(&mut self, cx: &objects::Context, millis: u64) {
         cx.sleep(Duration::from_millis(millis)).await;

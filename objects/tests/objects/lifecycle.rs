@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use objects::{CallError, Cause, Event, Ref};
+use objects::{CallError, Cause, Event, ObjectId, RawRef, Ref};
 use tokio::runtime::Handle;
 
-use crate::harness::{PATIENCE, Tally, hosts, join, see, until};
+use crate::harness::{PATIENCE, Tally, hosts, join, see, start, until};
 
 #[tokio::test]
 async fn shutting_down_ends_all_tasks() {
@@ -153,4 +153,80 @@ async fn an_operator_restores_what_lost_its_only_voter() {
         Some(&7),
         "what was acknowledged is there"
     );
+}
+
+#[tokio::test]
+async fn an_operator_restores_the_names_too() {
+    let founder = hosts(1).await.remove(0);
+    founder
+        .get_or_create("hits", Tally::default())
+        .await
+        .unwrap();
+    assert!(
+        !founder.recover_names().await.unwrap(),
+        "nothing is lost yet"
+    );
+    let survivor = join(founder.cluster_name(), Some(&founder), |builder| {
+        builder.host::<Tally>()
+    })
+    .await;
+    let names = ObjectId(founder.cluster_id().expect("a cluster has been founded").0);
+    let names = RawRef::bare(names, "pydo.Names");
+    until("the second host has a copy", || async {
+        founder
+            .inspect(&names)
+            .await
+            .is_ok_and(|found| found.learners.len() == 1)
+    })
+    .await;
+    survivor
+        .find::<Tally>("hits")
+        .await
+        .expect("it is found from everywhere");
+    drop(founder);
+    see(&survivor, 1).await;
+    assert!(survivor.recover_names().await.unwrap(), "they were lost");
+    survivor
+        .find::<Tally>("hits")
+        .await
+        .expect("the name is there again");
+}
+
+#[tokio::test]
+async fn a_slow_method_delays_neither_the_node_nor_other_threads() {
+    let node = start(1, |builder| builder.host::<Tally>().executor_threads(2))
+        .await
+        .remove(0);
+    let mut tallies = Vec::new();
+    for _ in 0..8 {
+        tallies.push(node.create(Tally::default()).await.unwrap());
+    }
+    let others = tallies.split_off(1);
+    let mut slow = Box::pin(tallies[0].block(3_000).timeout(Duration::from_secs(30)));
+    assert!(futures::poll!(&mut slow).is_pending());
+    until("it runs", || async { node.metrics().executions > 0 }).await;
+    node.inspect(&others[0]).await.expect("the node answers");
+    let (first, _) = tokio::time::timeout(
+        PATIENCE,
+        futures::future::select_ok(others.iter().map(|tally| tally.add(1))),
+    )
+    .await
+    .expect("an object of the other thread answers")
+    .unwrap();
+    assert_eq!(first, 1);
+    assert!(
+        futures::poll!(&mut slow).is_pending(),
+        "meanwhile the slow method runs"
+    );
+    slow.await.expect("it is not cut short");
+}
+
+#[tokio::test]
+async fn a_process_that_was_stopped_notices_and_goes_on() {
+    let node = hosts(1).await.remove(0);
+    let tally = node.create(Tally::default()).await.unwrap();
+    let mut events = node.events();
+    std::thread::sleep(Duration::from_millis(1_500));
+    assert_eq!(tally.add(1).await.unwrap(), 1);
+    assert_eq!(events.next().await, Some(Event::Stopped));
 }
