@@ -5,25 +5,27 @@
 //! seed, and so does everything else. The same seed gives the same event hash, on any machine.
 //!
 //! Modules import only leftwards in this order: `seed · trace · queue · conditions · network ·
-//! faults · kernel · world`, then the environment's parts and the scenarios.
+//! faults · kernel · world`, then the environment's parts `gossip · directory · oracle ·
+//! witness · invariants`, then `scenario`, the worlds `{membership, register, finder}`, and
+//! `report · run`.
 #![forbid(unsafe_code)]
 
 pub mod conditions;
-pub mod faults;
-pub mod kernel;
-pub mod network;
-pub mod queue;
-pub mod seed;
-pub mod trace;
-pub mod world;
-
 pub mod directory;
+pub mod faults;
+pub mod finder;
 pub mod gossip;
 pub mod invariants;
+pub mod kernel;
 pub mod membership;
+pub mod network;
 pub mod oracle;
+pub mod queue;
 pub mod register;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod seed;
+pub mod trace;
 pub mod witness;
+pub mod world;

@@ -1,11 +1,15 @@
 //! Runs scenarios: one seed with its report, or many seeds side by side.
 
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use objects_proto::register::Mutation;
+use overlay_proto::Instant;
 
-use crate::kernel::{Kernel, SimMachine};
+use crate::finder;
+use crate::kernel::{Kernel, SimMachine, Violation};
 use crate::membership;
 use crate::register;
 use crate::report::{EVENTS_KEPT, Failure, Report, millis};
@@ -57,12 +61,49 @@ impl Plan {
         }
     }
 
+    /// Runs one seed. A core that panics has violated an invariant of its own.
     fn attempt(&self, seed: u64, keep: usize) -> Report {
+        let ran = catch_unwind(AssertUnwindSafe(|| self.simulate(seed, keep)));
+        ran.unwrap_or_else(|panic| {
+            let detail = panic
+                .downcast_ref::<String>()
+                .cloned()
+                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+                .unwrap_or_default();
+            let violation = Violation {
+                invariant: "no_panic",
+                at: Instant::ZERO,
+                detail,
+            };
+            Report {
+                scenario: self.name.clone(),
+                seed,
+                nodes: 0,
+                hash: String::new(),
+                events: 0,
+                simulated_ms: 0,
+                counters: BTreeMap::new(),
+                last_events: Vec::new(),
+                failure: Some(Failure::new(&violation, self.line(seed))),
+            }
+        })
+    }
+
+    /// The command line that runs this seed.
+    fn line(&self, seed: u64) -> String {
+        format!("sim run {} --seed {seed}{}", self.name, self.arguments)
+    }
+
+    fn simulate(&self, seed: u64, keep: usize) -> Report {
         let root = Seed::new(seed).child(&self.name);
         let nodes = self.nodes.unwrap_or_else(|| self.scenario.draw_nodes(root));
         match self.scenario.workload {
             Workload::Membership => {
                 let world = membership::run(&self.scenario, nodes, root, keep);
+                self.report(seed, &world.kernel)
+            }
+            Workload::Directory => {
+                let world = finder::run(&self.scenario, nodes, root, keep);
                 self.report(seed, &world.kernel)
             }
             Workload::Register => {
@@ -73,10 +114,8 @@ impl Plan {
     }
 
     fn report<M: SimMachine, A>(&self, seed: u64, kernel: &Kernel<M, A>) -> Report {
-        let failure = kernel.violation().map(|violation| {
-            let line = format!("sim run {} --seed {seed}{}", self.name, self.arguments);
-            Failure::new(violation, line)
-        });
+        let violation = kernel.violation();
+        let failure = violation.map(|one| Failure::new(one, self.line(seed)));
         Report {
             scenario: self.name.clone(),
             seed,

@@ -14,6 +14,8 @@ pub enum Workload {
     Membership,
     /// The object machine: journals called by clients.
     Register,
+    /// The directory's cores: records, lookups, stores.
+    Directory,
 }
 
 /// Kinds of fault, as they are named in a scenario.
@@ -113,6 +115,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("smoke", include_str!("../scenarios/smoke.toml")),
     ("membership", include_str!("../scenarios/membership.toml")),
     ("register", include_str!("../scenarios/register.toml")),
+    ("directory", include_str!("../scenarios/directory.toml")),
 ];
 
 impl Scenario {

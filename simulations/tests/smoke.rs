@@ -39,3 +39,8 @@ fn membership() {
 fn register() {
     sweep("register", 500);
 }
+
+#[test]
+fn directory() {
+    sweep("directory", 500);
+}

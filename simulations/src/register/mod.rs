@@ -47,6 +47,9 @@ const AUDIT_TIMEOUT: Duration = Duration::from_secs(8);
 /// A process that slept longer notices that it slept (design section 7, rule 12).
 const STOPPED: Duration = Duration::from_secs(1);
 
+/// Inputs between two checks of a machine's own invariants.
+const CHECK_EVERY: u64 = 32;
+
 type ObjectsKernel = Kernel<Objects, Alarm>;
 
 /// What the register environment wakes itself for.
@@ -84,6 +87,7 @@ pub struct Register {
     places: Vec<Place>,
     tickets: BTreeMap<Ticket, (ProcessId, Purpose)>,
     names: u64,
+    handled: u64,
     pace: Duration,
     healed_at: Option<Instant>,
 }
@@ -158,6 +162,7 @@ impl Register {
                 .collect(),
             tickets: BTreeMap::new(),
             names: 0,
+            handled: 0,
             pace: Duration::from_millis(dice.between(100, 800)),
             dice,
             healed_at: None,
@@ -477,6 +482,15 @@ impl Environment<Objects> for Register {
             Alarm::Work(place) => self.work(kernel, place),
             Alarm::Audit => self.audit(kernel),
             Alarm::Judge => self.judge(kernel),
+        }
+    }
+
+    fn handled(&mut self, kernel: &mut ObjectsKernel, node: u32) {
+        self.handled += 1;
+        if self.handled.is_multiple_of(CHECK_EVERY)
+            && let Some(machine) = kernel.machine(node)
+        {
+            machine.check_invariants();
         }
     }
 
