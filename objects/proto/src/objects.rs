@@ -14,7 +14,7 @@ use crate::config::ObjectsConfig;
 use crate::creation::{CreationEffects, Creations};
 use crate::host::{Counters, Effects, Host, Recoveries, SharedMethods};
 use crate::machine::{Command, Creation, Event, Ticket, Timer};
-use crate::message::Message;
+use crate::message::{Description, Message};
 use crate::object::ObjectId;
 use crate::outcome::Cause;
 use crate::register::{Mutation, Replica};
@@ -261,7 +261,10 @@ impl Objects {
         for (ticket, completion) in out.completed {
             fx.emit(Event::Completed { ticket, completion });
         }
-        for (ticket, result) in out.inspected {
+        for (ticket, mut result) in out.inspected {
+            if let Ok(description) = &mut result {
+                self.name_methods(description);
+            }
             fx.emit(Event::Inspected { ticket, result });
         }
         for object in out.lookups {
@@ -270,6 +273,19 @@ impl Objects {
         }
         for (source, number, outcome) in out.outbox_done {
             self.host.delivered(now, (source, number), &outcome, fx);
+        }
+    }
+
+    /// Adds the names of the methods, as a member that hosts the kind announces them.
+    fn name_methods(&self, description: &mut Description) {
+        let members = description.configuration.processes();
+        let hosted = members.filter_map(|process| {
+            let record = &self.view.process(&process)?.record;
+            let kind = record.kind(&description.kind)?;
+            (kind.version == description.kind_version).then_some(&kind.methods)
+        });
+        if let Some(methods) = hosted.into_iter().next() {
+            description.methods.clone_from(methods);
         }
     }
 

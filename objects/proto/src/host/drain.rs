@@ -1,5 +1,8 @@
 //! Handing over every replica before this process leaves.
 
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
 use overlay_proto::{Duration, Instant};
 
 use crate::host::Host;
@@ -15,6 +18,8 @@ const METHODS: Duration = Duration::from_secs(2);
 pub(super) struct Drain {
     since: Instant,
     done: bool,
+    /// Objects that no other host can take.
+    untakeable: BTreeSet<ObjectId>,
 }
 
 impl Host {
@@ -22,8 +27,11 @@ impl Host {
     /// from now on.
     pub fn drain(&mut self, now: Instant) {
         if self.drain.is_none() {
-            let done = false;
-            self.drain = Some(Drain { since: now, done });
+            self.drain = Some(Drain {
+                since: now,
+                done: false,
+                untakeable: BTreeSet::new(),
+            });
             self.attention.extend(self.slots.objects_of(&self.world.me));
         }
     }
@@ -38,6 +46,13 @@ impl Host {
         self.drain.as_ref().is_some_and(|drain| !drain.done)
     }
 
+    /// No other host can take this object now.
+    pub(super) fn note_untakeable(&mut self, object: ObjectId) {
+        if let Some(drain) = &mut self.drain {
+            drain.untakeable.insert(object);
+        }
+    }
+
     pub(super) fn tick_drain(&mut self, now: Instant, fx: &mut Effects) {
         let Some(drain) = self.drain.as_ref().filter(|drain| !drain.done) else {
             return;
@@ -49,7 +64,7 @@ impl Host {
                 let replica = self.replica(object);
                 replica.is_some_and(|replica| replica.holder().is_some())
             };
-            let stuck: alloc::vec::Vec<ObjectId> = ours.iter().copied().filter(held).collect();
+            let stuck: Vec<ObjectId> = ours.iter().copied().filter(held).collect();
             for object in stuck {
                 self.with(now, object, fx, |replica, env, out| {
                     replica.interrupt(env, out)
@@ -57,6 +72,9 @@ impl Host {
             }
         }
         self.attention.extend(ours);
+        if let Some(drain) = &mut self.drain {
+            drain.untakeable.clear();
+        }
     }
 
     /// Tells the driver once nothing is left to hand over, or nobody can take it.
@@ -65,11 +83,9 @@ impl Host {
             return;
         };
         let late = now.since(drain.since) >= self.config.timings.drain;
-        let alone = !self.view.hosts().any(|member| {
-            let other = member.record.process;
-            other != self.world.me
-        });
-        if !self.slots.is_empty() && !late && !alone {
+        let mut left = self.slots.iter();
+        let moves = left.any(|(object, _)| !drain.untakeable.contains(object));
+        if moves && !late {
             return;
         }
         let left = self.slots.count_of(&self.world.me);

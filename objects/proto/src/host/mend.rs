@@ -79,7 +79,7 @@ impl Host {
             Need::Shadow => 1,
             Need::Members(count) => count,
         };
-        if !self.may_start(&object, &wish.kind) {
+        if !self.may_start(now, &object, &wish.kind) {
             self.repairs.queue.insert(object);
             return;
         }
@@ -161,11 +161,11 @@ impl Host {
     }
 
     /// Whether a change of this object may be under way now.
-    fn may_start(&self, object: &ObjectId, kind: &str) -> bool {
+    fn may_start(&self, now: Instant, object: &ObjectId, kind: &str) -> bool {
         self.repairs.jobs.contains_key(object)
             || self.repairs.shadowed.contains(object)
             || kind == NAMES_KIND
-            || self.repairs.jobs.len() < self.config.limits.repairs
+            || self.repairs.under_way(now) < self.config.limits.repairs
     }
 
     /// Sets aside learners that did not come into step in time.
@@ -227,6 +227,7 @@ impl Host {
         let job = self.repairs.jobs.entry(object).or_insert_with(|| Job {
             learners: BTreeMap::new(),
             failed: BTreeSet::new(),
+            since: now,
         });
         job.learners.retain(|process, _| chosen.contains(process));
         for process in chosen {
@@ -308,7 +309,9 @@ impl Host {
             .get(&object)
             .is_some_and(|job| !job.failed.is_empty());
         self.end_job(&object);
-        if !chosen.is_empty() {
+        if chosen.is_empty() {
+            self.note_untakeable(object);
+        } else {
             self.repairs.shadowed.insert(object);
         }
         if failed {

@@ -13,6 +13,9 @@ use crate::placement::target_size;
 /// From so many missed processes on it is looked which of them still matter.
 const LOST_CROWD: usize = 1_024;
 
+/// A change that took longer waits for a majority that may never come.
+const STUCK: Duration = Duration::from_secs(15);
+
 /// What is known of a member of a replica set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Standing {
@@ -159,6 +162,8 @@ pub(crate) struct Job {
     pub(crate) learners: BTreeMap<ProcessId, Instant>,
     /// Processes that did not come into step in time.
     pub(crate) failed: BTreeSet<ProcessId>,
+    /// When it began.
+    pub(crate) since: Instant,
 }
 
 /// When something was last heard of a process that is to join, and when it was last asked.
@@ -192,6 +197,13 @@ impl Repairs {
     #[must_use]
     pub(crate) fn pending(&self) -> bool {
         self.stale || !self.queue.is_empty() || !self.missed.is_empty()
+    }
+
+    /// How many changes are under way. One that has been stuck for long, in a set without a
+    /// majority, takes no place.
+    pub(crate) fn under_way(&self, now: Instant) -> usize {
+        let moves = |job: &&Job| now.since(job.since) < STUCK;
+        self.jobs.values().filter(moves).count()
     }
 
     /// Forgets processes that no job needs.

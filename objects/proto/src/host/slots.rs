@@ -44,12 +44,6 @@ impl Slots {
         self.map.len()
     }
 
-    /// Whether there is none.
-    #[must_use]
-    pub(crate) fn is_empty(&self) -> bool {
-        self.map.is_empty()
-    }
-
     /// The replica of this object.
     #[must_use]
     pub(crate) fn get(&self, object: &ObjectId) -> Option<&Slot> {

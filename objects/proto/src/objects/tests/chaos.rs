@@ -13,6 +13,7 @@ use crate::caller::HandleId;
 use crate::machine::Ticket;
 use crate::outcome::Outcome;
 use crate::reference::RawRef;
+use crate::register::Mutation;
 
 const HOSTS: usize = 7;
 const OBJECTS: usize = 4;
@@ -47,10 +48,10 @@ fn load(cluster: &mut Cluster, rng: &mut ChaCha8Rng, made: &[RawRef], calls: &mu
     }
 }
 
-fn trouble(cluster: &mut Cluster, rng: &mut ChaCha8Rng) {
+fn trouble(cluster: &mut Cluster, rng: &mut ChaCha8Rng, made: &[RawRef], calls: &mut Vec<Call>) {
     let hosts: Vec<usize> = cluster.living().filter(|node| *node > 0).collect();
     let victim = *hosts.choose(rng).unwrap();
-    match rng.random_range(0..5) {
+    match rng.random_range(0..6) {
         0 => {
             cluster.kill(victim);
             cluster.run(Duration::from_millis(rng.random_range(0..4_000)));
@@ -69,6 +70,15 @@ fn trouble(cluster: &mut Cluster, rng: &mut ChaCha8Rng) {
                 cluster.heal(victim, other);
             }
         }
+        4 => {
+            for other in 0..cluster.nodes.len() {
+                cluster.cut(victim, other);
+            }
+            load(cluster, rng, made, calls);
+            for other in 0..cluster.nodes.len() {
+                cluster.heal(victim, other);
+            }
+        }
         _ => {
             cluster.drain(victim);
             cluster.run(Duration::from_millis(rng.random_range(2_000..10_000)));
@@ -78,14 +88,15 @@ fn trouble(cluster: &mut Cluster, rng: &mut ChaCha8Rng) {
     }
 }
 
-fn story(seed: u64) {
+fn story(seed: u64, mutation: Option<Mutation>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut cluster = Cluster::new(seed, HOSTS);
+    mutation.map(|mutation| cluster.mutate(mutation));
     let made: Vec<RawRef> = (0..OBJECTS).map(|_| cluster.create(0, 0).0).collect();
     let mut calls = Vec::new();
     for _ in 0..6 {
         load(&mut cluster, &mut rng, &made, &mut calls);
-        trouble(&mut cluster, &mut rng);
+        trouble(&mut cluster, &mut rng, &made, &mut calls);
         load(&mut cluster, &mut rng, &made, &mut calls);
         cluster.run(Duration::from_secs(12));
     }
@@ -129,6 +140,22 @@ fn story(seed: u64) {
 #[test]
 fn acknowledged_calls_take_effect_once_whatever_happens() {
     for seed in 0..40 {
-        story(seed);
+        story(seed, None);
+    }
+}
+
+#[test]
+#[should_panic(expected = "acknowledged and")]
+fn a_repeated_call_that_runs_again_is_caught() {
+    for seed in 0..200 {
+        story(seed, Some(Mutation::RepeatsRun));
+    }
+}
+
+#[test]
+#[should_panic(expected = "acknowledged and")]
+fn an_answer_without_a_majority_is_caught() {
+    for seed in 0..200 {
+        story(seed, Some(Mutation::QuorumOneLess));
     }
 }

@@ -26,6 +26,7 @@ use crate::object::{Configuration, MethodId, ObjectId};
 use crate::objects::Objects;
 use crate::outcome::Outcome;
 use crate::reference::RawRef;
+use crate::register::Mutation;
 
 pub(super) const KIND: &str = "Number";
 /// One way over a link takes between this and twice this.
@@ -87,6 +88,7 @@ pub(super) struct Cluster {
     pub(super) references: BTreeMap<ObjectId, RawRef>,
     pub(super) messages: BTreeMap<(usize, usize), u64>,
     pub(super) directory: bool,
+    pub(super) mutation: Option<Mutation>,
     published: BTreeMap<ObjectId, BTreeSet<Configuration>>,
     executor: Numbers,
     relays: BTreeMap<Ticket, Relay>,
@@ -107,6 +109,7 @@ impl Cluster {
             references: BTreeMap::new(),
             messages: BTreeMap::new(),
             directory: true,
+            mutation: None,
             published: BTreeMap::new(),
             executor: Numbers::default(),
             relays: BTreeMap::new(),
@@ -122,6 +125,14 @@ impl Cluster {
             cluster.add(true);
         }
         cluster
+    }
+
+    /// Breaks a rule at every node.
+    pub(super) fn mutate(&mut self, mutation: Mutation) {
+        self.mutation = Some(mutation);
+        for node in &mut self.nodes {
+            node.machine.mutate(self.mutation);
+        }
     }
 
     /// A node joins; at once in everybody's view.
@@ -148,7 +159,8 @@ impl Cluster {
         };
         let seed = self.rng.random();
         let methods = Arc::new(Numbers::default());
-        let machine = Objects::new(ObjectsConfig::default(), process, methods, seed);
+        let mut machine = Objects::new(ObjectsConfig::default(), process, methods, seed);
+        machine.mutate(self.mutation);
         self.nodes.push(Node {
             machine,
             process,
@@ -599,7 +611,7 @@ fn record(node: &Node) -> MemberRecord {
     let kind = HostedKind {
         name: KIND.to_string(),
         version: 1,
-        methods: Vec::new(),
+        methods: vec!["add".to_string(), "get".to_string()],
     };
     MemberRecord {
         process: node.process,

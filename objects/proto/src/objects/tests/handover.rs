@@ -155,3 +155,13 @@ fn a_slow_method_does_not_hold_up_the_hand_over() {
     let read = cluster.call(caller, HandleId(53), (&reference, "get", 0));
     assert_eq!(read, Ok(1), "it ran once");
 }
+
+#[test]
+fn a_host_whose_kind_nobody_else_hosts_says_so_without_waiting() {
+    let mut cluster = Cluster::new(38, 1);
+    cluster.add(false);
+    cluster.create(0, 0);
+    cluster.drain(0);
+    cluster.run(Duration::from_millis(100));
+    assert_eq!(drained(&cluster, 0), Some(1));
+}

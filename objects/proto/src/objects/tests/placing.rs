@@ -107,3 +107,32 @@ fn a_deleted_object_is_gone_for_everybody() {
         assert_eq!(ended, Err(Outcome::NotExecuted(Cause::Deleted)));
     }
 }
+
+#[test]
+fn inspect_shows_where_an_object_is_and_what_it_can_do() {
+    let mut cluster = Cluster::new(7, 4);
+    let (reference, handle) = cluster.create(0, 1);
+    assert_eq!(cluster.call(0, handle, (&reference, "add", 1)), Ok(2));
+    let ticket = cluster.ticket();
+    let timeout = Duration::from_secs(5);
+    let target = reference.clone();
+    let inspect = Command::Inspect {
+        ticket,
+        target,
+        timeout,
+    };
+    cluster.command(3, inspect);
+    let described = |cluster: &Cluster| {
+        let events = cluster.nodes[3].events.iter();
+        events.rev().find_map(|event| match event {
+            Event::Inspected { ticket: t, result } if *t == ticket => Some(result.clone()),
+            _ => None,
+        })
+    };
+    cluster.run_until("the object is described", |c| described(c).is_some());
+    let description = described(&cluster).unwrap().unwrap();
+    assert_eq!(description.object, reference.id);
+    assert_eq!(description.configuration.members.len(), 3);
+    assert_eq!(description.methods, ["add", "get"]);
+    assert_eq!(description.factor, 3);
+}
