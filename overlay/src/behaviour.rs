@@ -11,7 +11,7 @@ use libp2p::swarm::NetworkBehaviour;
 use overlay_proto::Role;
 
 use crate::cluster_name::ClusterName;
-use crate::limits::Limits;
+use crate::limit::Limits;
 use crate::link::behaviour::Streams;
 use crate::link::handler::Protocols;
 use crate::records::{RECORD_VALUE_BYTES_MAX, Records};

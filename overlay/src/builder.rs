@@ -3,7 +3,6 @@
 use std::env;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use libp2p::Multiaddr;
 use overlay_proto::member::{HostedKind, Keys};
@@ -12,19 +11,20 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::address;
 use crate::behaviour::Settings;
-use crate::cluster_name::{ClusterName, ClusterNameError};
+use crate::cluster_name::ClusterName;
 use crate::command::{COMMANDS_MAX, Request};
-use crate::data_dir::{DataDir, DataDirError};
+use crate::data_dir::DataDir;
 use crate::discovery::{Discovery, Sources};
 use crate::driver::{Driver, Inputs};
 use crate::handler::{FrameHandler, NoFrames};
 use crate::identity::Identity;
-use crate::limits::Limits;
+use crate::limit::Limits;
 use crate::link::table::{Links, Outbound, WAITING_PROCESSES_MAX};
 use crate::metrics::Counts;
 use crate::node::Node;
 use crate::request::Services;
 use crate::shared::{EVENTS_MAX, Shared};
+use crate::start_error::{LISTEN_TIMEOUT, StartError};
 use crate::swarm;
 use crate::tasks::Tasks;
 
@@ -32,44 +32,8 @@ use crate::tasks::Tasks;
 pub const DEFAULT_CLUSTER: &str = "lan";
 /// Where a node listens that is not told where: all interfaces, a free port.
 const DEFAULT_LISTEN: &str = "/ip4/0.0.0.0/tcp/0";
-/// Longest wait for the first address to listen on.
-pub(crate) const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// Link inputs that wait for the event loop; readers wait when it is full.
 const LINK_INPUTS_MAX: usize = 1024;
-
-/// Why a node did not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// The cluster's name is not one.
-    #[error("cluster {name:?}: {source}")]
-    Cluster {
-        /// As given.
-        name: String,
-        /// Why.
-        source: ClusterNameError,
-    },
-    /// An address is not one.
-    #[error("{0:?} is neither host:port nor a multiaddress")]
-    Address(String),
-    /// The data directory cannot be used.
-    #[error(transparent)]
-    DataDir(#[from] DataDirError),
-    /// No address to listen on could be taken.
-    #[error("cannot listen on {address}: {reason}")]
-    Listen {
-        /// Where.
-        address: String,
-        /// Why.
-        reason: String,
-    },
-    /// The key cannot be used for encrypted connections.
-    #[error("cannot set up the transport: {0}")]
-    Transport(std::io::Error),
-    /// Called outside of a tokio runtime.
-    #[error("a node must be started inside a tokio runtime")]
-    NoRuntime,
-}
 
 /// Configures a node. What is not set is taken from the environment, then from the default.
 #[derive(Clone)]

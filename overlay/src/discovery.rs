@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use overlay_proto::Role;
-use overlay_proto::member::{MemberRecord, SignedRecord};
 use tokio::time::{Instant, sleep};
 
 use crate::address::Place;
@@ -97,7 +96,7 @@ async fn meet_locally(shared: Arc<Shared>, folder: PathBuf, role: Role) {
             }
         }
         match entry.read_others() {
-            Ok(records) => introduce_unknown(&shared, records).await,
+            Ok(records) => shared.introduce(records).await,
             Err(error) => tracing::debug!(%error, "runtime folder not read"),
         }
         let young = started.elapsed() < YOUTH;
@@ -110,25 +109,11 @@ async fn meet_locally(shared: Arc<Shared>, folder: PathBuf, role: Role) {
     }
 }
 
-/// Introduces the peers that are not members yet.
-pub(crate) async fn introduce_unknown(shared: &Shared, mut records: Vec<SignedRecord>) {
-    let view = shared.view.borrow().clone();
-    records.retain(|signed| {
-        let record: Option<MemberRecord> = overlay_proto::codec::decode(&signed.body).ok();
-        record.is_some_and(|record| {
-            record.process.peer != shared.process.peer && view.process(&record.process).is_none()
-        })
-    });
-    if !records.is_empty() {
-        drop(shared.requests.send(Request::Introduce(records)).await);
-    }
-}
-
 /// Introduces the peers remembered from the last run, and remembers the ones of this run.
 /// Holds the data directory for the life of the node.
 async fn remember(shared: Arc<Shared>, data_dir: DataDir) {
     let cache = PeerCache::new(data_dir.file("peers"));
-    introduce_unknown(&shared, cache.load()).await;
+    shared.introduce(cache.load()).await;
     let mut remembered = shared.remembered.subscribe();
     while remembered.changed().await.is_ok() {
         let records = remembered.borrow_and_update().clone();

@@ -231,8 +231,9 @@ impl Node {
     }
 
     /// Serves requests to the service of this name from now on. The handler's future runs as a
-    /// task of the node; at most [`SERVED_REQUESTS_MAX`](crate::limits::SERVED_REQUESTS_MAX) run at one
-    /// time, further requests are refused.
+    /// task of the node; at most [`SERVED_REQUESTS_MAX`](crate::limits::SERVED_REQUESTS_MAX) run
+    /// at one time, further requests are refused. A handler that holds a clone of this node keeps
+    /// it alive: [`shutdown`](Self::shutdown) ends it then, a drop does not.
     pub fn serve<Req, Rep, F, A>(&self, service: &str, handler: F)
     where
         Req: DeserializeOwned,
@@ -244,7 +245,8 @@ impl Node {
     }
 
     /// Writes a directory record, key 16 to 32 bytes, at the peers closest to its key. True if
-    /// at least one keeps it. It lives for [`DIRECTORY_RECORD_TTL`](crate::limits::DIRECTORY_RECORD_TTL).
+    /// at least one keeps it. It lives for
+    /// [`DIRECTORY_RECORD_TTL`](crate::limits::DIRECTORY_RECORD_TTL).
     ///
     /// # Errors
     /// [`Closed`].

@@ -3,7 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use overlay_proto::member::SignedRecord;
+use overlay_proto::codec;
+use overlay_proto::member::{MemberRecord, RECORD_BYTES_MAX, SignedRecord};
 use overlay_proto::view::MembershipView;
 use overlay_proto::{ClusterRecord, Counters, ProcessId};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -45,6 +46,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// Introduces those of these peers that are not members yet.
+    pub(crate) async fn introduce(&self, mut records: Vec<SignedRecord>) {
+        let view = self.view.borrow().clone();
+        records.retain(|signed| {
+            let record = codec::decode_limited::<MemberRecord>(&signed.body, RECORD_BYTES_MAX);
+            record.is_ok_and(|record| {
+                record.process.peer != self.process.peer && view.process(&record.process).is_none()
+            })
+        });
+        if !records.is_empty() {
+            drop(self.requests.send(Request::Introduce(records)).await);
+        }
+    }
+
     /// What the node counted, live links included.
     pub(crate) fn metrics(&self) -> Metrics {
         let counts = &self.counts;

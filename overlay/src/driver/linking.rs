@@ -13,9 +13,9 @@ use overlay_proto::{Input, LinkDown, PeerId, ProcessId};
 use tokio::sync::mpsc;
 
 use super::peering::{Attempt, redial_places};
+use super::reader::{Before, LinkInput, Reader};
 use super::{Driver, TaskResult};
 use crate::link::hello::{self, Answer, Hello, HelloError, Introduction};
-use crate::link::reader::{Before, LinkInput, Reader};
 use crate::link::wire::{Link, LinkId, LinkParts};
 use crate::link::writer::write_frames;
 use crate::metrics::count;

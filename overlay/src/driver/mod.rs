@@ -7,6 +7,7 @@ mod gossip;
 mod linking;
 mod machine;
 mod peering;
+mod reader;
 mod swarm_events;
 mod timers;
 
@@ -17,22 +18,22 @@ use std::sync::Arc;
 
 use futures::StreamExt;
 use libp2p::gossipsub::TopicHash;
+use libp2p::swarm::{ConnectionId, Stream};
 use libp2p::{Multiaddr, Swarm};
-use overlay_proto::{Announcement, Overlay, PeerId, Role, Timer};
-use tokio::sync::mpsc;
+use overlay_proto::{Announcement, Overlay, PeerId, ProcessId, Role, Timer};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use self::directory::Lookups;
 use self::gossip::Topics;
 use self::peering::Peering;
+use self::reader::LinkInput;
 use self::timers::Timers;
 use crate::behaviour::Behaviour;
 use crate::command::Request;
 use crate::link::hello::{Answer, Hello, HelloError};
-use crate::link::reader::LinkInput;
 use crate::link::table::Wanted;
 use crate::shared::Shared;
-use libp2p::swarm::{ConnectionId, Stream};
 
 /// Results of tasks that the loop started, waiting for it.
 const RESULTS_MAX: usize = 256;
@@ -103,7 +104,8 @@ pub(crate) struct Driver {
     lookups: Lookups,
     announcement: Option<Announcement>,
     addresses: Vec<Multiaddr>,
-    linked: HashMap<PeerId, Vec<tokio::sync::oneshot::Sender<Option<overlay_proto::ProcessId>>>>,
+    /// Requests that wait for a link.
+    linked: HashMap<PeerId, Vec<oneshot::Sender<Option<ProcessId>>>>,
 }
 
 impl Driver {

@@ -1,15 +1,14 @@
 //! Links: one long-lived stream per pair of processes, confirmed by a hello, read and written
 //! by tasks of its own, so that frames never pass through the event loop.
 //!
-//! Modules import only leftwards: `frame · queue · hello · handler · behaviour · wire · table ·
-//! reader · writer`.
+//! Modules import only leftwards: `frame · queue · hello · handler · behaviour · wire · table`
+//! and `writer`; what is read goes to the layers above, so the reader is the driver's.
 
 pub(crate) mod behaviour;
 pub(crate) mod frame;
 pub(crate) mod handler;
 pub(crate) mod hello;
 pub(crate) mod queue;
-pub(crate) mod reader;
 pub(crate) mod table;
 pub(crate) mod wire;
 pub(crate) mod writer;

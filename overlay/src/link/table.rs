@@ -226,8 +226,8 @@ impl Outbound {
     }
 
     /// Queues a frame: delivered at most once, and in order among frames of at most
-    /// [`SMALL_FRAME_BYTES_MAX`](crate::limits::SMALL_FRAME_BYTES_MAX) bytes as long as the link lives.
-    /// Longer frames travel beside them on a stream of their own, in order among themselves.
+    /// [`SMALL_FRAME_BYTES_MAX`](crate::limits::SMALL_FRAME_BYTES_MAX) bytes as long as the link
+    /// lives. Longer frames travel beside them on a stream of their own, in order among themselves.
     ///
     /// Without a link with exactly this process one is made, and the frame waits for it. If
     /// that fails, or the link breaks, [`FrameHandler::link_down`](crate::FrameHandler::link_down)

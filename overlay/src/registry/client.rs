@@ -13,7 +13,6 @@ use tokio::time::sleep;
 use super::call::call_place;
 use crate::address::Place;
 use crate::command;
-use crate::discovery::introduce_unknown;
 use crate::metrics::count;
 use crate::shared::Shared;
 
@@ -162,7 +161,7 @@ async fn once(
                 return None;
             }
         };
-    introduce_unknown(shared, records).await;
+    shared.introduce(records).await;
     drop(
         shared
             .requests

@@ -15,11 +15,11 @@ use tokio::sync::{Semaphore, watch};
 use super::exchange::serve_stream;
 use crate::address;
 use crate::behaviour::connection_limits;
-use crate::builder::StartError;
 use crate::identity::Identity;
-use crate::limits::Limits;
+use crate::limit::Limits;
 use crate::link::behaviour::{Happened, Streams};
 use crate::link::handler::{Protocols, StreamEvent};
+use crate::start_error::{LISTEN_TIMEOUT, StartError};
 use crate::swarm;
 use crate::tasks::Tasks;
 
@@ -106,7 +106,7 @@ pub async fn serve(
         tasks,
     };
     let some = addresses.wait_for(|addresses: &Vec<String>| !addresses.is_empty());
-    match tokio::time::timeout(crate::builder::LISTEN_TIMEOUT, some).await {
+    match tokio::time::timeout(LISTEN_TIMEOUT, some).await {
         Ok(Ok(some)) => running.addresses.clone_from(&some),
         _ => {
             let reason = "no usable network address".to_owned();

@@ -11,11 +11,11 @@ use libp2p::swarm::Stream;
 use overlay_proto::{LinkDown, Message, ProcessId};
 use tokio::sync::{mpsc, watch};
 
-use super::frame::{
+use crate::handler::FrameHandler;
+use crate::link::frame::{
     Channel, Decoder, FRAME_BYTES_MAX, Frame, FrameError, READ_BYTES, SMALL_FRAME_BYTES_MAX,
 };
-use super::wire::{Link, LinkId};
-use crate::handler::FrameHandler;
+use crate::link::wire::{Link, LinkId};
 use crate::request::Services;
 
 /// What a reader tells the event loop.
