@@ -2,7 +2,7 @@
 //! by tasks of its own, so that frames never pass through the event loop.
 //!
 //! Modules import only leftwards: `frame · queue · hello · handler · behaviour · wire · table`
-//! and `writer`; what is read goes to the layers above, so the reader is the driver's.
+//! and `writer`. What is read goes to the layers above, so the reader is the driver's.
 
 pub(crate) mod behaviour;
 pub(crate) mod frame;
