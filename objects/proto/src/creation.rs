@@ -1,10 +1,11 @@
 //! The creator's side of making an object: install it on its first replica set, count a
 //! majority, or begin again under a fresh id. An id has exactly one first configuration.
 
+mod first;
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use overlay_proto::view::MembershipView;
@@ -12,30 +13,16 @@ use overlay_proto::{Duration, Instant, ProcessId};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use self::first::{BORN_SESSION, first_epoch, install, named, retire};
 use crate::caller::HandleId;
 use crate::kinds_table::STATE_BYTES_MAX;
 use crate::machine::{Creation, Ticket};
-use crate::message::{Change, Message, Outbox, RegisterMessage, Sighting, Status, Value};
-use crate::object::{
-    Ballot, Configuration, Epoch, Lineage, MEMBERS_MAX, ObjectId, Replica, Version,
-};
+use crate::message::{Message, RegisterMessage};
+use crate::object::{Configuration, ObjectId};
 use crate::outcome::Cause;
 use crate::placement::{RoundRobin, Strategy, Wanted};
 use crate::reference::RawRef;
-use crate::session::{Session, SessionId, Sessions};
-
-/// The ballot of a first primary: it needs no promises, because there was nothing before.
-const FIRST_BALLOT: Ballot = Ballot {
-    round: 1,
-    member: 0,
-};
-/// An install makes this version.
-const FIRST_VERSION: Version = Version(1);
-/// The session that is born with an object.
-const BORN_SESSION: SessionId = SessionId {
-    lineage: Lineage { number: 0, tag: 0 },
-    version: FIRST_VERSION,
-};
+use crate::session::SessionId;
 
 /// What follows from one input.
 #[derive(Debug, Default)]
@@ -228,7 +215,12 @@ impl Creations {
             return;
         };
         creating.anybody = true;
-        let message = install(attempt, &creating.creation, self.me);
+        let message = install(
+            attempt.object,
+            &attempt.configuration,
+            &creating.creation,
+            self.me,
+        );
         for process in attempt.configuration.processes() {
             fx.sends.push((process, message.clone()));
         }
@@ -263,10 +255,7 @@ impl Creations {
         creating.attempt = Some(Attempt {
             object,
             configuration: Configuration {
-                epoch: Epoch {
-                    lineage: Lineage::default(),
-                    number: 1,
-                },
+                epoch: first_epoch(),
                 members,
             },
             stored: BTreeSet::new(),
@@ -351,13 +340,8 @@ impl Creations {
             return;
         }
         for process in attempt.configuration.processes() {
-            let message = RegisterMessage::Retire {
-                epoch: attempt.configuration.epoch,
-                sighting: Sighting::Deleted,
-            };
-            let object = attempt.object;
             fx.sends
-                .push((process, Message::Register { object, message }));
+                .push((process, retire(attempt.object, &attempt.configuration)));
         }
     }
 }
@@ -367,50 +351,6 @@ impl Creating {
         self.attempt
             .as_ref()
             .is_some_and(|attempt| attempt.configuration.index_of(process).is_some())
-    }
-}
-
-fn named(view: &MembershipView, processes: &[ProcessId]) -> Vec<Replica> {
-    processes
-        .iter()
-        .take(MEMBERS_MAX)
-        .map(|process| Replica {
-            process: *process,
-            stamp: view.process(process).map_or(0, |m| m.record.stamp),
-        })
-        .collect()
-}
-
-fn install(attempt: &Attempt, creation: &Creation, me: ProcessId) -> Message {
-    let session = Session {
-        id: BORN_SESSION,
-        owner: me,
-        next: 1,
-        entries: Vec::new(),
-    };
-    let value = Value {
-        kind: creation.kind.clone(),
-        kind_version: creation.kind_version,
-        factor: creation.factor,
-        state: creation.state.clone(),
-        sessions: Sessions {
-            open: vec![session],
-            callers: Vec::new(),
-        },
-        outbox: Outbox::default(),
-        status: Status::Live,
-    };
-    Message::Register {
-        object: attempt.object,
-        message: RegisterMessage::Accept {
-            epoch: attempt.configuration.epoch,
-            ballot: FIRST_BALLOT,
-            version: FIRST_VERSION,
-            change: Change::Full {
-                configuration: attempt.configuration.clone(),
-                value,
-            },
-        },
     }
 }
 

@@ -92,17 +92,20 @@ impl Host {
     ) {
         let sighting = self.sighting(&object);
         fx.send(from, Message::Here { object, sighting });
-        let Some(suspect) = suspect else { return };
-        let backs_up = self.replica(&object).is_some_and(|replica| {
-            replica.is_installed_member() && replica.believed_primary() == Some(suspect)
-        });
-        if backs_up && suspect != self.world.me {
-            self.silence.doubt(now, suspect, fx);
+        let believed = self.replica(&object).and_then(Replica::believed_primary);
+        let me = self.world.me;
+        let Some(primary) = believed.filter(|primary| *primary != me) else {
+            return;
+        };
+        let installed = self
+            .replica(&object)
+            .is_some_and(Replica::is_installed_member);
+        if installed && suspect == Some(primary) {
+            self.silence.doubt(now, primary, fx);
+        }
+        if self.is_unheard(&object) && from != primary {
             let suspect = None;
-            let believed = self.replica(&object).and_then(Replica::believed_primary);
-            if let Some(primary) = believed.filter(|_| self.is_unheard(&object)) {
-                fx.send(primary, Message::Where { object, suspect });
-            }
+            fx.send(primary, Message::Where { object, suspect });
         }
     }
 

@@ -217,3 +217,25 @@ fn writes_in_flight_while_primaries_die_take_effect_once_each() {
         assert!(acknowledged >= 100, "seed {seed}: only {acknowledged}");
     }
 }
+
+#[test]
+fn a_first_primary_that_never_got_its_object_is_replaced_by_a_backup() {
+    for seed in 0..8 {
+        let mut cluster = Cluster::new(50 + seed, 6);
+        for other in 1..6 {
+            cluster.cut(0, other);
+        }
+        let (ticket, handle) = cluster.begin_create(0, 4);
+        let asked: Vec<usize> = cluster.messages.keys().map(|(_, to)| *to).collect();
+        let first = asked.first().copied().unwrap();
+        for other in (1..6).filter(|other| *other != first) {
+            cluster.heal(0, other);
+        }
+        cluster.run_until("an object is made", |c| c.created(0, ticket).is_some());
+        let reference = cluster.created(0, ticket).unwrap();
+        let caller = (1..6).find(|node| !asked.contains(node)).unwrap();
+        let other = crate::caller::HandleId(82);
+        assert_eq!(cluster.call(caller, other, (&reference, "add", 1)), Ok(5));
+        assert_eq!(cluster.call(0, handle, (&reference, "add", 1)), Ok(6));
+    }
+}
