@@ -21,6 +21,7 @@ mod metrics;
 mod names;
 mod naming;
 mod node;
+mod operations;
 mod pending;
 mod publishing;
 mod shard;
@@ -35,7 +36,8 @@ pub use error::{Error, Ran, Result, StartError};
 pub use events::{EVENTS_KEPT, Event, Events};
 pub use metrics::Metrics;
 pub use names::NAME_BYTES_MAX;
-pub use node::{Node, OPERATION_TIMEOUT};
+pub use node::Node;
+pub use operations::OPERATION_TIMEOUT;
 
 pub use objects_macros::shared;
 pub use objects_proto as proto;

@@ -5,6 +5,8 @@
 //! none is left. So messages leave in the order in which the machine sent them, and nothing is
 //! called while the lock is held.
 
+mod outputs;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -14,8 +16,8 @@ use objects_proto::frame;
 use objects_proto::machine::{Command, Event as MachineEvent, Ticket, Timer};
 use objects_proto::message::Message;
 use objects_proto::objects::Objects;
-use overlay::{Outbound, SendError};
-use overlay_proto::{Duration, Input, Instant, LinkDown, Machine, Output, ProcessId};
+use overlay::Outbound;
+use overlay_proto::{Duration, Input, Instant, Machine, Output, ProcessId};
 use tokio::sync::{oneshot, watch};
 
 use crate::clock::Clock;
@@ -23,7 +25,7 @@ use crate::directory::Directory;
 use crate::events::{Event, EventSource};
 use crate::executor::Executors;
 use crate::timers::Timers;
-use crate::waiting::{Answer, Waiter, Waiting};
+use crate::waiting::{Answer, Waiting};
 
 /// A process that nothing happened in for this long was stopped: its timers run more often.
 const STOPPED_AFTER: Duration = Duration::from_secs(1);
@@ -258,121 +260,6 @@ impl Shard {
         if !state.outputs.is_empty() {
             self.timers.wake();
         }
-    }
-
-    fn dispatch(&self, output: MachineOutput) {
-        match output {
-            Output::Send { to, message } => self.send(to, &message),
-            Output::SetTimer { timer, after } => self.timers.set(timer, self.clock.now() + after),
-            Output::Emit(event) => self.emit(event),
-        }
-    }
-
-    fn send(&self, to: ProcessId, message: &Message) {
-        let Some(outbound) = self.outbound.get() else {
-            return;
-        };
-        let sent = match frame::encode(message) {
-            Ok(payload) => outbound.send(to, payload),
-            Err(error) => {
-                tracing::error!(%error, "a message cannot be encoded");
-                return count(&self.counters.unsent);
-            }
-        };
-        match sent {
-            Ok(()) => count(&self.counters.sent),
-            Err(error) => {
-                count(&self.counters.unsent);
-                tracing::debug!(%to, %error, "a message is not sent");
-                let reason = match error {
-                    SendError::ToItself => LinkDown::Refused,
-                    SendError::Closed => LinkDown::Closed,
-                    _ => return,
-                };
-                self.handle(Input::LinkDown {
-                    process: to,
-                    reason,
-                });
-            }
-        }
-    }
-
-    fn emit(&self, event: MachineEvent) {
-        match event {
-            MachineEvent::Created { ticket, result } => {
-                if let Some(Waiter::Created(waiter)) = self.waiting.take(ticket) {
-                    let _nobody_waits = waiter.send(result);
-                }
-            }
-            MachineEvent::Completed { ticket, completion } => {
-                if let Some(Waiter::Completed(waiter)) = self.waiting.take(ticket) {
-                    let _nobody_waits = waiter.send(completion);
-                }
-            }
-            MachineEvent::Inspected { ticket, result } => {
-                if let Some(Waiter::Inspected(waiter)) = self.waiting.take(ticket) {
-                    let _nobody_waits = waiter.send(result);
-                }
-            }
-            MachineEvent::Recovered { ticket, result } => {
-                if let Some(Waiter::Recovered(waiter)) = self.waiting.take(ticket) {
-                    let _nobody_waits = waiter.send(result);
-                }
-            }
-            MachineEvent::Execute(execution) => {
-                count(&self.counters.executions);
-                if let Err(executed) = self.executors.execute(execution) {
-                    self.handle(Input::Command(Command::Executed(executed)));
-                }
-            }
-            MachineEvent::Lookup(object) => {
-                if !self.directory.look_up(object) {
-                    self.handle(Input::Command(Command::DirectoryExhausted(object)));
-                }
-            }
-            MachineEvent::Publish {
-                object,
-                configuration,
-            } => {
-                self.directory.publish(object, configuration);
-            }
-            other => self.tell(other),
-        }
-    }
-
-    /// Tells people what they may want to know.
-    fn tell(&self, event: MachineEvent) {
-        self.events.tell(match event {
-            MachineEvent::TookOver {
-                object,
-                kind,
-                epoch,
-                from,
-                after,
-            } => Event::TookOver {
-                object,
-                kind,
-                epoch,
-                from,
-                after,
-            },
-            MachineEvent::Reconfigured {
-                object,
-                configuration,
-            } => Event::Reconfigured {
-                object,
-                configuration,
-            },
-            MachineEvent::Drained { left_behind } => {
-                self.drained.send_replace(Some(left_behind));
-                Event::Drained { left_behind }
-            }
-            MachineEvent::Load(replicas) => {
-                self.load.send_replace(replicas);
-                return;
-            }
-            _ => return,
-        });
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
