@@ -20,8 +20,12 @@ pub trait SimMachine:
 {
 }
 
-impl<M> SimMachine for M where M: Machine<Command: Debug, Message: Debug, Timer: Debug, Event: Debug>
-{}
+impl<M> SimMachine for M
+where
+    M: Machine<Command: Debug, Message: Debug, Timer: Debug>,
+    M: Machine<Event: Debug>,
+{
+}
 
 /// An invariant that did not hold.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,13 +5,14 @@
 //! seed, and so does everything else. The same seed gives the same event hash, on any machine.
 //!
 //! Modules import only leftwards in this order: `seed · trace · queue · conditions · network ·
-//! faults · kernel · world`, then the environment's parts `gossip · directory · oracle ·
-//! witness · invariants`, then `scenario`, the worlds `{membership, register, finder}`, and
-//! `report · run`.
+//! faults · kernel · environment · world`, then the environment's parts `gossip · directory ·
+//! oracle · witness · invariants`, then `scenario`, the worlds `{membership, register, finder}`,
+//! and `report · run`.
 #![forbid(unsafe_code)]
 
 pub mod conditions;
 pub mod directory;
+pub mod environment;
 pub mod faults;
 pub mod finder;
 pub mod gossip;

@@ -10,6 +10,7 @@ use overlay_proto::{
     OverlayConfig, PeerId, ProcessId, Role,
 };
 
+use crate::environment::{Ending, Environment, Start, Transmitted, over_the_wire};
 use crate::faults::{Fault, FaultKinds, FaultPlan};
 use crate::gossip::Mesh;
 use crate::invariants::incarnation_monotonic::{self, IncarnationMonotonic};
@@ -19,7 +20,7 @@ use crate::invariants::view_converges;
 use crate::kernel::Kernel;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
-use crate::world::{Ending, Environment, Start, Transmitted, World, over_the_wire};
+use crate::world::World;
 
 /// A node that knows nobody asks the registry this often.
 const DISCOVERY_PERIOD: Duration = Duration::from_secs(2);

@@ -1,125 +1,14 @@
 //! The world: runs machines and their environment in virtual time.
 
-use std::fmt::Debug;
+use overlay_proto::{Input, Instant, LinkDown, Machine, Output, ProcessId};
 
-use overlay_proto::{Input, Instant, LinkDown, Machine, Output, PeerId, ProcessId};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-
-use crate::conditions::{Clock, Conditions};
+use crate::conditions::Conditions;
+use crate::environment::{Ending, Environment, Start, Transmitted};
 use crate::faults::{Fault, FaultPlan};
 use crate::kernel::{Due, InputOf, Kernel, Running, SimMachine, Violation};
 use crate::network::{Delivery, Endpoint, Item};
 use crate::seed::Seed;
-use crate::trace::{Kind, RunningHash};
-
-/// A process about to start.
-#[derive(Clone, Copy, Debug)]
-pub struct Start {
-    /// The node.
-    pub node: u32,
-    /// The process: a peer that is always the same, a fresh incarnation.
-    pub process: ProcessId,
-    /// Its clock.
-    pub clock: Clock,
-    /// Seeds the machine's own draws.
-    pub seed: Seed,
-}
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// It died, or its machine did.
-    Crashed,
-    /// It left cleanly.
-    Left,
-}
-
-/// A message as it goes over the wire.
-#[derive(Debug)]
-pub struct Transmitted<T> {
-    /// What the receiver gets.
-    pub message: T,
-    /// Its length in bytes.
-    pub bytes: usize,
-    /// A hash of the bytes.
-    pub hash: u64,
-}
-
-/// Encodes and decodes a message as production does.
-///
-/// # Errors
-/// In words, if it does not survive that.
-pub fn over_the_wire<T: Serialize + DeserializeOwned>(
-    message: &T,
-) -> Result<Transmitted<T>, String> {
-    let bytes = overlay_proto::codec::encode(message).map_err(|error| error.to_string())?;
-    let mut hash = RunningHash::default();
-    hash.bytes(&bytes);
-    let message = overlay_proto::codec::decode(&bytes).map_err(|error| error.to_string())?;
-    Ok(Transmitted {
-        message,
-        bytes: bytes.len(),
-        hash: hash.value(),
-    })
-}
-
-/// What surrounds the machines: builds them, answers their events, and watches them.
-pub trait Environment<M: SimMachine>: Sized {
-    /// What the environment wakes itself for.
-    type Alarm: Debug;
-
-    /// Makes the machine of a process that starts.
-    fn start(&mut self, kernel: &mut Kernel<M, Self::Alarm>, start: Start) -> M;
-
-    /// The process runs now: the place for its first commands.
-    fn started(&mut self, _kernel: &mut Kernel<M, Self::Alarm>, _start: Start) {}
-
-    /// Takes a message over the wire, mostly by [`over_the_wire`].
-    ///
-    /// # Errors
-    /// In words, if the message does not survive; that is a violation.
-    fn transmit(&mut self, message: M::Message) -> Result<Transmitted<M::Message>, String>;
-
-    /// A machine emitted an event.
-    fn event(&mut self, kernel: &mut Kernel<M, Self::Alarm>, node: u32, event: M::Event);
-
-    /// An alarm went off.
-    fn alarm(&mut self, kernel: &mut Kernel<M, Self::Alarm>, alarm: Self::Alarm);
-
-    /// A node is asked to leave. Calls [`Kernel::stop`] when it has.
-    fn leave(&mut self, kernel: &mut Kernel<M, Self::Alarm>, node: u32) {
-        kernel.stop(node);
-    }
-
-    /// A machine has handled an input: the place for checks of its state.
-    fn handled(&mut self, _kernel: &mut Kernel<M, Self::Alarm>, _node: u32) {}
-
-    /// A process is no more.
-    fn ended(&mut self, _kernel: &mut Kernel<M, Self::Alarm>, _process: ProcessId, _how: Ending) {}
-
-    /// A dial made by [`Kernel::dial`] failed.
-    fn dial_failed(
-        &mut self,
-        _kernel: &mut Kernel<M, Self::Alarm>,
-        _node: u32,
-        _peer: PeerId,
-        _reason: LinkDown,
-    ) {
-    }
-
-    /// A stopped process is about to go on; what arrived meanwhile is still in its backlog.
-    fn resumed(
-        &mut self,
-        _kernel: &mut Kernel<M, Self::Alarm>,
-        _node: u32,
-        _slept: overlay_proto::Duration,
-    ) {
-    }
-
-    /// Every fault was healed.
-    fn healed(&mut self, _kernel: &mut Kernel<M, Self::Alarm>) {}
-}
+use crate::trace::Kind;
 
 type OutputOf<M> = Output<<M as Machine>::Message, <M as Machine>::Timer, <M as Machine>::Event>;
 

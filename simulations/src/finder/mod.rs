@@ -10,11 +10,12 @@ use overlay_proto::directory::ObjectKey;
 use overlay_proto::{Duration, Instant, ProcessId};
 
 use self::machine::{Command, Event, Finder, Message};
+use crate::environment::{Ending, Environment, Start, Transmitted, over_the_wire};
 use crate::faults::{Fault, FaultPlan};
 use crate::kernel::Kernel;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
-use crate::world::{Ending, Environment, Start, Transmitted, World, over_the_wire};
+use crate::world::World;
 
 /// Life of a record in these worlds: short, so that a run sees many of them expire.
 const TTL: Duration = Duration::from_secs(30);

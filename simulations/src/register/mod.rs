@@ -1,6 +1,8 @@
 //! The object layer in the world: clients call journals while hosts crash, freeze and are cut
 //! off; afterwards nothing acknowledged is missing and nothing was done twice.
 
+mod audit;
+mod clients;
 pub mod hints;
 pub mod journal;
 pub mod tracked;
@@ -9,41 +11,35 @@ pub mod workload;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use objects_proto::caller::{Completion, HandleId};
+use objects_proto::caller::Completion;
 use objects_proto::config::ObjectsConfig;
 use objects_proto::directory::DirectoryRecord;
 use objects_proto::machine::{Command, Event, Ticket};
 use objects_proto::message::Message;
-use objects_proto::object::{Configuration, ObjectId};
+use objects_proto::object::ObjectId;
 use objects_proto::objects::Objects;
-use objects_proto::reference::RawRef;
 use objects_proto::register::Mutation;
 use overlay_proto::{Duration, Instant, ProcessId};
 
 use self::hints::Hints;
-use self::journal::{KIND, Operation, Output};
+use self::journal::{KIND, Output};
 use self::tracked::Tracked;
-use self::workload::{OPEN_MAX, Place};
+use self::workload::Place;
 use crate::directory::{Directory, DirectoryConditions};
+use crate::environment::{Ending, Environment, Start, Transmitted, over_the_wire};
 use crate::faults::{Fault, FaultPlan};
 use crate::kernel::Kernel;
 use crate::oracle::Class;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
-use crate::world::{Ending, Environment, Start, Transmitted, World, over_the_wire};
+use crate::world::World;
 
 /// Nodes that only call.
 const CLIENTS: u32 = 2;
 /// How often a node looks at the membership.
 const LOOK_PERIOD: Duration = Duration::from_millis(250);
-/// After the heal, calls must be served again from this time on.
-const SERVED_AFTER: Duration = Duration::from_secs(20);
-/// After the heal, clients go on calling for this long.
-const WORK_AFTER: Duration = Duration::from_secs(30);
 /// After the heal, each object's log is read at this time.
 const AUDIT_AFTER: Duration = Duration::from_secs(45);
-/// How long that read may take.
-const AUDIT_TIMEOUT: Duration = Duration::from_secs(8);
 /// A process that slept longer notices that it slept (design section 7, rule 12).
 const STOPPED: Duration = Duration::from_secs(1);
 
@@ -188,101 +184,6 @@ impl Register {
         Some((node, kernel.process(node)?))
     }
 
-    fn create(&mut self, kernel: &mut ObjectsKernel, object: usize) {
-        let Some((node, process)) = self.any_running(kernel, self.hosts) else {
-            kernel.alarm(Duration::from_secs(1), Alarm::Create(object));
-            return;
-        };
-        let (id, handle) = (self.name(), HandleId(self.name()));
-        let ticket = self.ticket(id, process, Purpose::Create(object));
-        let command = workload::create(ticket, handle, self.factor);
-        kernel.command(node, Duration::ZERO, command);
-    }
-
-    /// The client at a place makes a call, if it is its turn.
-    fn work(&mut self, kernel: &mut ObjectsKernel, place: usize) {
-        let stopped = self
-            .healed_at
-            .is_some_and(|at| kernel.now().since(at) > WORK_AFTER);
-        if stopped {
-            return;
-        }
-        let after = self.dice.exponential(self.pace);
-        kernel.alarm(after, Alarm::Work(place));
-        let object = self.places[place].object;
-        let Some(reference) = self.objects[object].reference.clone() else {
-            return;
-        };
-        let Some((process, handle)) = self.handle(kernel, place) else {
-            return;
-        };
-        let Some(node) = kernel.node_of(&process.peer) else {
-            return;
-        };
-        if self.places[place].open >= OPEN_MAX || kernel.paused(node) {
-            return;
-        }
-        let id = self.name();
-        let operation = workload::draw(&mut self.dice, id);
-        let timeout = Duration::from_millis(self.dice.between(500, 10_000));
-        let timeout = if self.healed_at.is_some() {
-            Duration::from_secs(8)
-        } else {
-            timeout
-        };
-        let target = workload::hint(&mut self.dice, &reference);
-        let ticket = self.ticket(id, process, Purpose::Call { place, object });
-        let call = workload::begun(id, handle, operation, kernel.now());
-        self.objects[object].history.invoke(call);
-        self.places[place].open += 1;
-        let command = workload::invoke(ticket, handle, target, operation, timeout);
-        kernel.command(node, Duration::ZERO, command);
-    }
-
-    /// The handle of a place: a new one if its process is gone, and now and then for fun.
-    fn handle(
-        &mut self,
-        kernel: &mut ObjectsKernel,
-        place: usize,
-    ) -> Option<(ProcessId, HandleId)> {
-        if let Some((process, handle)) = self.places[place].handle {
-            let fresh = self.places[place].open == 0 && self.dice.chance(0.02);
-            if kernel.runs(&process) && !fresh {
-                return Some((process, handle));
-            }
-            if let Some(node) = kernel
-                .node_of(&process.peer)
-                .filter(|_| kernel.runs(&process))
-            {
-                kernel.command(node, Duration::ZERO, Command::Release(handle));
-            }
-        }
-        let (_, process) = self.any_running(kernel, kernel.node_count())?;
-        let handle = HandleId(self.name());
-        let object = self.places[place].object;
-        self.places[place] = Place {
-            object,
-            handle: Some((process, handle)),
-            open: 0,
-        };
-        Some((process, handle))
-    }
-
-    fn created(&mut self, kernel: &mut ObjectsKernel, object: usize, reference: Option<RawRef>) {
-        match reference {
-            Some(reference) => {
-                kernel.count("objects created", 1);
-                if let Some(configuration) = &reference.configuration {
-                    let configuration: Configuration = Configuration::clone(configuration);
-                    self.objects[object].configured(kernel.now(), configuration);
-                    self.objects[object].process_ended(kernel.now(), |one| kernel.runs(one));
-                }
-                self.objects[object].reference = Some(reference);
-            }
-            None => kernel.alarm(Duration::from_secs(1), Alarm::Create(object)),
-        }
-    }
-
     fn completed(&mut self, kernel: &mut ObjectsKernel, ticket: Ticket, completion: &Completion) {
         let Some((_, purpose)) = self.tickets.remove(&ticket) else {
             kernel.violate("one_end_per_call", format!("{ticket:?} completed again"));
@@ -314,56 +215,6 @@ impl Register {
             }
             (Purpose::Create(_), Ok(_)) => {
                 kernel.violate("one_end_per_call", "a creation completed as a call");
-            }
-        }
-    }
-
-    fn audit(&mut self, kernel: &mut ObjectsKernel) {
-        for object in 0..self.objects.len() {
-            let Some(reference) = self.objects[object].reference.clone() else {
-                continue;
-            };
-            let Some((node, process)) = self.any_running(kernel, kernel.node_count()) else {
-                continue;
-            };
-            let (id, handle) = (self.name(), HandleId(self.name()));
-            let ticket = self.ticket(id, process, Purpose::Audit(object));
-            let command =
-                workload::invoke(ticket, handle, reference, Operation::Read, AUDIT_TIMEOUT);
-            kernel.command(node, Duration::ZERO, command);
-        }
-        kernel.alarm(AUDIT_TIMEOUT + Duration::from_secs(1), Alarm::Judge);
-    }
-
-    fn judge(&mut self, kernel: &mut ObjectsKernel) {
-        let served_from = self.healed_at.unwrap_or_default() + SERVED_AFTER;
-        let open = self
-            .tickets
-            .iter()
-            .find(|(_, (process, _))| kernel.runs(process));
-        if let Some((ticket, (process, purpose))) = open {
-            let detail = format!("{purpose:?} of {process} with {ticket:?} has no end");
-            kernel.violate("every_call_ends", detail);
-        }
-        for object in &self.objects {
-            kernel.count("calls", object.history.len() as u64);
-            if let Err(anomaly) = object.check() {
-                kernel.violate(anomaly.property, anomaly.detail);
-            }
-            match (&object.reference, &object.log, object.majority_lost) {
-                (None, _, _) => kernel.count("objects never created", 1),
-                (Some(_), _, true) => kernel.count("objects whose majority was lost", 1),
-                (Some(reference), None, false) => {
-                    let detail = format!("{:?} cannot be read after the heal", reference.id);
-                    kernel.violate("serves_after_heal", detail);
-                }
-                (Some(reference), Some(_), false) => {
-                    kernel.count("objects judged", 1);
-                    if let Some(call) = object.unserved(served_from) {
-                        let detail = format!("{:?} did not serve {call}", reference.id);
-                        kernel.violate("serves_after_heal", detail);
-                    }
-                }
             }
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use overlay_proto::{Duration, Sink};
 
 use super::*;
+use crate::environment::over_the_wire;
 use crate::faults::{FaultKinds, FaultSpace};
 
 /// Pings its neighbours and counts the answers of each incarnation.

@@ -1,0 +1,64 @@
+//! The end of a run: the last reads, and what must be true of every object then.
+
+use objects_proto::caller::HandleId;
+use overlay_proto::Duration;
+
+use super::journal::Operation;
+use super::{Alarm, ObjectsKernel, Purpose, Register, workload};
+
+/// After the heal, calls must be served again from this time on.
+const SERVED_AFTER: Duration = Duration::from_secs(20);
+/// How long the last reads may take.
+const AUDIT_TIMEOUT: Duration = Duration::from_secs(8);
+
+impl Register {
+    pub(super) fn audit(&mut self, kernel: &mut ObjectsKernel) {
+        for object in 0..self.objects.len() {
+            let Some(reference) = self.objects[object].reference.clone() else {
+                continue;
+            };
+            let Some((node, process)) = self.any_running(kernel, kernel.node_count()) else {
+                continue;
+            };
+            let (id, handle) = (self.name(), HandleId(self.name()));
+            let ticket = self.ticket(id, process, Purpose::Audit(object));
+            let command =
+                workload::invoke(ticket, handle, reference, Operation::Read, AUDIT_TIMEOUT);
+            kernel.command(node, Duration::ZERO, command);
+        }
+        kernel.alarm(AUDIT_TIMEOUT + Duration::from_secs(1), Alarm::Judge);
+    }
+
+    pub(super) fn judge(&mut self, kernel: &mut ObjectsKernel) {
+        let served_from = self.healed_at.unwrap_or_default() + SERVED_AFTER;
+        let open = self
+            .tickets
+            .iter()
+            .find(|(_, (process, _))| kernel.runs(process));
+        if let Some((ticket, (process, purpose))) = open {
+            let detail = format!("{purpose:?} of {process} with {ticket:?} has no end");
+            kernel.violate("every_call_ends", detail);
+        }
+        for object in &self.objects {
+            kernel.count("calls", object.history.len() as u64);
+            if let Err(anomaly) = object.check() {
+                kernel.violate(anomaly.property, anomaly.detail);
+            }
+            match (&object.reference, &object.log, object.majority_lost) {
+                (None, _, _) => kernel.count("objects never created", 1),
+                (Some(_), _, true) => kernel.count("objects whose majority was lost", 1),
+                (Some(reference), None, false) => {
+                    let detail = format!("{:?} cannot be read after the heal", reference.id);
+                    kernel.violate("serves_after_heal", detail);
+                }
+                (Some(reference), Some(_), false) => {
+                    kernel.count("objects judged", 1);
+                    if let Some(call) = object.unserved(served_from) {
+                        let detail = format!("{:?} did not serve {call}", reference.id);
+                        kernel.violate("serves_after_heal", detail);
+                    }
+                }
+            }
+        }
+    }
+}
