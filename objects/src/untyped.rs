@@ -122,7 +122,18 @@ impl Node {
             })
             .await;
         caller.release_handle(handle);
-        typed(completion.outcome)
+        typed(named(completion.outcome, method))
+    }
+}
+
+/// The host knows a method that it lacks by its id only; the caller knows the name.
+fn named(outcome: Outcome, name: &str) -> Outcome {
+    match outcome {
+        Outcome::NotExecuted(Cause::UnknownMethod { kind, .. }) => {
+            let method = name.to_owned();
+            Outcome::NotExecuted(Cause::UnknownMethod { kind, method })
+        }
+        outcome => outcome,
     }
 }
 

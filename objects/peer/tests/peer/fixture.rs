@@ -123,6 +123,12 @@ pub(crate) async fn start_peer(name: &str, cluster: &str, through: &[String]) ->
 
 /// A client in this process.
 pub(crate) async fn client(cluster: &str, peers: &[Process]) -> Node {
+    let filter = tracing_subscriber::EnvFilter::from_default_env();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_test_writer()
+        .try_init()
+        .ok();
     let mut builder = Node::builder()
         .client()
         .cluster(cluster)

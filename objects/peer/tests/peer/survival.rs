@@ -75,6 +75,7 @@ async fn grows_as_hosts_join() {
     .await;
     cluster.join().await;
     until("three members", async || whole(&cluster, &raw, "", 3).await).await;
+    cluster.wait_for_hosts(3).await;
     let first = cluster.peers[0].peer.clone();
     cluster.peers[0].kill().await;
     assert_eq!(counter.increment(1).await.expect("goes on"), 2);
