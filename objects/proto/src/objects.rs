@@ -185,6 +185,13 @@ impl Objects {
 
     fn receive(&mut self, now: Instant, from: ProcessId, message: Message, fx: &mut Effects) {
         self.host.heard(now, from, fx);
+        if let Message::Register { object, message } = &message
+            && self.creations.waits()
+        {
+            self.ask_creations(fx, |creations, view, out| {
+                creations.on_register(now, view, from, (*object, message), out);
+            });
+        }
         match message {
             Message::Reply { id, reply } if Recoveries::owns(id) => {
                 self.recoveries.on_reply(now, from, id, reply, fx);
@@ -204,17 +211,6 @@ impl Objects {
             Message::WaitProbe(probe) => {
                 let nested = |object| self.client.open_nested_of(object);
                 self.host.on_wait_probe(probe, nested, fx);
-            }
-            Message::Register {
-                object,
-                ref message,
-            } if self.creations.waits() => {
-                self.ask_creations(fx, |creations, view, out| {
-                    creations.on_register(now, view, from, (object, message), out);
-                });
-                let message = message.clone();
-                self.host
-                    .on_message(now, from, Message::Register { object, message }, fx);
             }
             message => self.host.on_message(now, from, message, fx),
         }

@@ -67,7 +67,7 @@ impl Host {
             let stuck: Vec<ObjectId> = ours.iter().copied().filter(held).collect();
             for object in stuck {
                 self.with(now, object, fx, |replica, env, out| {
-                    replica.interrupt(env, out)
+                    replica.interrupt(env, out);
                 });
             }
         }

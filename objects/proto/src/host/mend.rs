@@ -88,7 +88,7 @@ impl Host {
             .is_some_and(|replica| !replica.is_active())
         {
             self.with(now, object, fx, |replica, env, out| {
-                replica.activate(env, out)
+                replica.activate(env, out);
             });
             return;
         }

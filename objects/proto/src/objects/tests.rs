@@ -1,5 +1,6 @@
 //! Stories of a small cluster: what a user relies on when hosts come, go, crash and freeze.
 
+mod asking;
 mod chaos;
 mod cluster;
 mod executor;
@@ -8,3 +9,4 @@ mod growth;
 mod handover;
 mod nested;
 mod placing;
+mod serving;

@@ -91,7 +91,9 @@ fn trouble(cluster: &mut Cluster, rng: &mut ChaCha8Rng, made: &[RawRef], calls: 
 fn story(seed: u64, mutation: Option<Mutation>) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut cluster = Cluster::new(seed, HOSTS);
-    mutation.map(|mutation| cluster.mutate(mutation));
+    if let Some(mutation) = mutation {
+        cluster.mutate(mutation);
+    }
     let made: Vec<RawRef> = (0..OBJECTS).map(|_| cluster.create(0, 0).0).collect();
     let mut calls = Vec::new();
     for _ in 0..6 {

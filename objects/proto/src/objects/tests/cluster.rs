@@ -2,7 +2,7 @@
 //! crashes, freezes, cuts, and an executor for one kind whose state is a number.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -16,15 +16,14 @@ use overlay_proto::{
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::executor::{Numbers, Started};
-use crate::caller::{Completion, HandleId, Invocation, Parent};
+use super::executor::Numbers;
+use super::serving::Relay;
 use crate::config::ObjectsConfig;
-use crate::execution::{CallChain, Codec, Executed, Execution, Ran};
-use crate::machine::{Command, Creation, Event, Ticket, Timer};
+use crate::execution::Executed;
+use crate::machine::{Command, Event, Ticket, Timer};
 use crate::message::Message;
-use crate::object::{Configuration, MethodId, ObjectId};
+use crate::object::{Configuration, ObjectId};
 use crate::objects::Objects;
-use crate::outcome::Outcome;
 use crate::reference::RawRef;
 use crate::register::Mutation;
 
@@ -57,7 +56,7 @@ pub(super) enum State {
     Dead,
 }
 
-enum Happening {
+pub(super) enum Happening {
     Input {
         node: usize,
         input: In,
@@ -76,12 +75,6 @@ enum Happening {
     },
 }
 
-/// A call of a method that waits for another object.
-struct Relay {
-    node: usize,
-    execution: Execution,
-}
-
 pub(super) struct Cluster {
     pub(super) now: Instant,
     pub(super) nodes: Vec<Node>,
@@ -89,15 +82,15 @@ pub(super) struct Cluster {
     pub(super) messages: BTreeMap<(usize, usize), u64>,
     pub(super) directory: bool,
     pub(super) mutation: Option<Mutation>,
-    published: BTreeMap<ObjectId, BTreeSet<Configuration>>,
-    executor: Numbers,
-    relays: BTreeMap<Ticket, Relay>,
+    pub(super) published: BTreeMap<ObjectId, BTreeSet<Configuration>>,
+    pub(super) executor: Numbers,
+    pub(super) relays: BTreeMap<Ticket, Relay>,
     queue: BTreeMap<(Instant, u64), Happening>,
     order: u64,
     links: BTreeMap<(usize, usize), Instant>,
     cuts: BTreeSet<(usize, usize)>,
     rng: ChaCha8Rng,
-    next_ticket: u64,
+    pub(super) next_ticket: u64,
     view_version: u64,
 }
 
@@ -111,7 +104,7 @@ impl Cluster {
             directory: true,
             mutation: None,
             published: BTreeMap::new(),
-            executor: Numbers::default(),
+            executor: Numbers,
             relays: BTreeMap::new(),
             queue: BTreeMap::new(),
             order: 0,
@@ -158,7 +151,7 @@ impl Cluster {
             incarnation: Incarnation(incarnation),
         };
         let seed = self.rng.random();
-        let methods = Arc::new(Numbers::default());
+        let methods = Arc::new(Numbers);
         let mut machine = Objects::new(ObjectsConfig::default(), process, methods, seed);
         machine.mutate(self.mutation);
         self.nodes.push(Node {
@@ -267,149 +260,6 @@ impl Cluster {
         }
     }
 
-    pub(super) fn ticket(&mut self) -> Ticket {
-        self.next_ticket += 1;
-        Ticket(self.next_ticket)
-    }
-
-    pub(super) fn command(&mut self, node: usize, command: Command) {
-        self.input(node, Input::Command(command));
-    }
-
-    /// Begins to make a number on this node; see [`created`](Self::created).
-    pub(super) fn begin_create(&mut self, node: usize, initial: u64) -> (Ticket, HandleId) {
-        let ticket = self.ticket();
-        let handle = HandleId(ticket.0);
-        let creation = Creation {
-            kind: KIND.to_string(),
-            kind_version: 1,
-            state: number(initial),
-            factor: 3,
-            id: None,
-            members: None,
-            handle,
-            timeout: Duration::from_secs(10),
-        };
-        self.command(node, Command::Create { ticket, creation });
-        (ticket, handle)
-    }
-
-    /// Makes a number and waits for it.
-    pub(super) fn create(&mut self, node: usize, initial: u64) -> (RawRef, HandleId) {
-        let (ticket, handle) = self.begin_create(node, initial);
-        self.run_until("an object is made", |c| c.created(node, ticket).is_some());
-        let reference = self.created(node, ticket).unwrap();
-        self.references.insert(reference.id, reference.clone());
-        (reference, handle)
-    }
-
-    pub(super) fn created(&self, node: usize, ticket: Ticket) -> Option<RawRef> {
-        self.nodes[node]
-            .events
-            .iter()
-            .find_map(|event| match event {
-                Event::Created { ticket: t, result } if *t == ticket => {
-                    Some(result.clone().expect("the object is made"))
-                }
-                _ => None,
-            })
-    }
-
-    pub(super) fn invocation(&self, target: &RawRef, method: &str, argument: u64) -> Invocation {
-        Invocation {
-            handle: HandleId(1 << 40),
-            target: target.clone(),
-            method: MethodId::of(method),
-            write: Numbers::is_write(method),
-            codec: Codec::Cbor,
-            arguments: number(argument),
-            timeout: Duration::from_secs(10),
-            one_way: false,
-            parent: None,
-        }
-    }
-
-    pub(super) fn invoke(&mut self, node: usize, invocation: Invocation) -> Ticket {
-        let ticket = self.ticket();
-        self.command(node, Command::Invoke { ticket, invocation });
-        ticket
-    }
-
-    pub(super) fn completion(&self, node: usize, ticket: Ticket) -> Option<Completion> {
-        let events = self.nodes[node].events.iter();
-        events.rev().find_map(|event| match event {
-            Event::Completed {
-                ticket: t,
-                completion,
-            } if *t == ticket => Some(completion.clone()),
-            _ => None,
-        })
-    }
-
-    pub(super) fn wait(&mut self, node: usize, ticket: Ticket) -> Outcome {
-        self.run_until("the call ends", |c| c.completion(node, ticket).is_some());
-        self.completion(node, ticket).unwrap().outcome
-    }
-
-    /// Calls through `handle` and waits for the result, a number.
-    pub(super) fn call(
-        &mut self,
-        node: usize,
-        handle: HandleId,
-        (target, method, argument): (&RawRef, &str, u64),
-    ) -> Result<u64, Outcome> {
-        let mut invocation = self.invocation(target, method, argument);
-        invocation.handle = handle;
-        let ticket = self.invoke(node, invocation);
-        match self.wait(node, ticket) {
-            Outcome::Returned(bytes) => Ok(read(&bytes)),
-            other => Err(other),
-        }
-    }
-
-    /// Where the primary of this object is, as the living replicas see it.
-    pub(super) fn primary(&self, object: ObjectId) -> Option<usize> {
-        let newest = self
-            .living()
-            .filter_map(|node| Some((node, self.nodes[node].machine.replica(&object)?)))
-            .filter(|(_, replica)| replica.is_primary())
-            .max_by_key(|(_, replica)| {
-                let ballot = replica.value().map(|(ballot, _, _)| ballot);
-                (replica.configuration().epoch, ballot)
-            });
-        newest.map(|(node, _)| node)
-    }
-
-    /// The members of the object's set, as its primary has it.
-    pub(super) fn members(&self, object: ObjectId) -> Vec<usize> {
-        let Some(primary) = self.primary(object) else {
-            return Vec::new();
-        };
-        let replica = self.nodes[primary].machine.replica(&object).unwrap();
-        let processes = replica.configuration().processes();
-        processes.map(|process| self.index(process)).collect()
-    }
-
-    /// The newest state that the living replicas hold.
-    pub(super) fn state(&self, object: ObjectId) -> Option<u64> {
-        let node = self.primary(object)?;
-        let replica = self.nodes[node].machine.replica(&object)?;
-        replica.value().map(|(_, _, value)| read(&value.state))
-    }
-
-    pub(super) fn living(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..self.nodes.len()).filter(|node| self.nodes[*node].state == State::Running)
-    }
-
-    pub(super) fn index(&self, process: ProcessId) -> usize {
-        let mut nodes = self.nodes.iter();
-        nodes.position(|node| node.process == process).unwrap()
-    }
-
-    pub(super) fn count(&self, node: usize, of: impl Fn(&Event) -> bool) -> usize {
-        self.nodes[node].events.iter().filter(|e| of(e)).count()
-    }
-
     /// Lets time pass.
     pub(super) fn run(&mut self, time: Duration) {
         let end = self.now + time;
@@ -435,7 +285,7 @@ impl Cluster {
         self.queue.is_empty()
     }
 
-    fn at(&mut self, at: Instant, happening: Happening) {
+    pub(super) fn at(&mut self, at: Instant, happening: Happening) {
         self.order += 1;
         self.queue.insert((at, self.order), happening);
     }
@@ -476,7 +326,7 @@ impl Cluster {
         self.input(to, Input::Received { from, message });
     }
 
-    fn input(&mut self, node: usize, input: In) {
+    pub(super) fn input(&mut self, node: usize, input: In) {
         match self.nodes[node].state {
             State::Dead => return,
             State::Frozen => {
@@ -527,83 +377,12 @@ impl Cluster {
             Event::Completed { ticket, completion } => {
                 if let Some(relay) = self.relays.remove(ticket) {
                     let outcome = completion.outcome.clone();
-                    self.relayed(relay, outcome);
+                    self.relayed(&relay, outcome);
                 }
             }
             _ => {}
         }
         self.nodes[node].events.push(event);
-    }
-
-    fn look_up(&mut self, node: usize, object: ObjectId) {
-        let sets = self.published.get(&object).filter(|_| self.directory);
-        let records: Vec<Bytes> = sets
-            .into_iter()
-            .flatten()
-            .filter_map(|configuration| {
-                let record = crate::directory::DirectoryRecord {
-                    object,
-                    kind: String::from(KIND),
-                    configuration: configuration.clone(),
-                };
-                record.encode()
-            })
-            .collect();
-        let at = self.now + Duration::from_millis(30);
-        for command in [
-            Command::DirectoryFound { object, records },
-            Command::DirectoryExhausted(object),
-        ] {
-            let input = Input::Command(command);
-            self.at(at, Happening::Input { node, input });
-        }
-    }
-
-    fn execute(&mut self, node: usize, execution: Execution) {
-        match self.executor.start(&execution, &self.references) {
-            Started::Done(ran, after) => self.executed(node, &execution, ran, after),
-            Started::Relay(target) => {
-                let call = execution.calls[0].clone();
-                let mut holds = call.chain.holds.clone();
-                holds.push(execution.object);
-                let chain = CallChain {
-                    holds,
-                    ..call.chain.clone()
-                };
-                let mut invocation = self.invocation(&target, "slow_add", 1);
-                invocation.handle = HandleId(1 << 41 | execution.key.attempt);
-                invocation.timeout = call.budget;
-                invocation.parent = Some(Parent { chain, ordinal: 0 });
-                let ticket = self.ticket();
-                self.relays.insert(ticket, Relay { node, execution });
-                let input = Input::Command(Command::Invoke { ticket, invocation });
-                self.at(self.now, Happening::Input { node, input });
-            }
-        }
-    }
-
-    fn relayed(&mut self, relay: Relay, outcome: Outcome) {
-        let state = read(&relay.execution.state) + 1;
-        let ran = match outcome {
-            Outcome::Returned(result) => Ran::Returned {
-                result,
-                state: Some(number(state)),
-                after_commit: Vec::new(),
-            },
-            Outcome::Failed(failure) => Ran::Failed(failure),
-            _ => Ran::Failed(crate::outcome::Failure::Returned(Bytes::new())),
-        };
-        let after = Duration::from_micros(50);
-        self.executed(relay.node, &relay.execution, vec![ran], after);
-    }
-
-    fn executed(&mut self, node: usize, execution: &Execution, ran: Vec<Ran>, after: Duration) {
-        let executed = Executed {
-            object: execution.object,
-            key: execution.key,
-            ran,
-        };
-        self.at(self.now + after, Happening::Executed { node, executed });
     }
 }
 
