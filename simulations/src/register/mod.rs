@@ -159,7 +159,7 @@ impl Register {
             tickets: BTreeMap::new(),
             names: 0,
             handled: 0,
-            pace: Duration::from_millis(dice.between(100, 800)),
+            pace: Duration::from_millis(dice.between(150, 1_000)),
             dice,
             healed_at: None,
         }

@@ -246,7 +246,7 @@ fn an_injected_message_is_handled_outside_of_any_link() {
     let mut world = world(2, 5, 0);
     world.run_until(seconds(1)).unwrap();
     let ghost = ProcessId {
-        peer: PeerId([9; 32]),
+        peer: overlay_proto::PeerId([9; 32]),
         incarnation: overlay_proto::Incarnation(1),
     };
     world.kernel.inject(0, Duration::ZERO, ghost, Ping::Pong(1));
