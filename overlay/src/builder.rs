@@ -76,6 +76,13 @@ impl Default for Builder {
     }
 }
 
+impl Node {
+    /// Starts to configure a node.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+}
+
 impl Builder {
     /// The cluster to join; nodes of different clusters do not see each other. Environment:
     /// `PYDO_CLUSTER`; default: `lan`.

@@ -12,7 +12,6 @@ use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::address::parse_socket;
-use crate::builder::Builder;
 use crate::command::Request;
 use crate::link::Outbound;
 use crate::metrics::Metrics;
@@ -81,11 +80,6 @@ impl Node {
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.running.shared
-    }
-
-    /// Starts to configure a node.
-    pub fn builder() -> Builder {
-        Builder::default()
     }
 
     /// This peer.

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use objects::{Builder, Node, ViewWatch};
 
-use crate::cli::Global;
 use crate::exit::Exit;
+use crate::options::Global;
 
 /// How long a command looks for a cluster before it says that there is none.
 const FIND_PEERS: Duration = Duration::from_secs(4);

@@ -17,6 +17,7 @@ mod client;
 mod commands;
 mod demo;
 mod exit;
+mod options;
 mod output;
 #[doc(hidden)]
 pub mod processes;

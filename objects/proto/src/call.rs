@@ -30,7 +30,7 @@ pub const TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
 /// in the order of its handle when it is first polled or sent; one that is dropped before has
 /// not happened. Dropped later, it is withdrawn if it has not started, and otherwise runs to
 /// its end: then nobody learns its outcome.
-#[must_use = "a call does nothing until it is awaited: add `.await`, or `.send()` to fire and forget"]
+#[must_use = "a call does nothing until it is awaited: add `.await`, or `.send()` to forget it"]
 pub struct Call<T, E = Never> {
     stage: Stage,
     result: PhantomData<fn() -> Result<T, E>>,

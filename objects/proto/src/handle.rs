@@ -38,7 +38,9 @@ impl Handle {
     #[must_use]
     pub fn opened(reference: RawRef, node: Arc<dyn Caller>, handle: HandleId) -> Self {
         let this = Self::bind(reference, node, None);
-        this.bound.opened.store(handle.0.wrapping_add(1), Ordering::Release);
+        this.bound
+            .opened
+            .store(handle.0.wrapping_add(1), Ordering::Release);
         this
     }
 

@@ -1,5 +1,13 @@
 //! Everything that the object layers of two processes say to each other.
 
+mod register;
+mod value;
+
+pub use register::{Accepted, Change, RegisterMessage};
+pub use value::{Outbox, OutboxOp, Status, Value};
+
+pub use crate::session::Position;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -7,10 +15,10 @@ use bytes::Bytes;
 use overlay_proto::{Duration, ProcessId};
 use serde::{Deserialize, Serialize};
 
-use crate::execution::{CallChain, Codec, Deferred, RootId};
+use crate::execution::{CallChain, Codec, RootId};
 use crate::object::{Ballot, Configuration, Epoch, MethodId, ObjectId, Version};
 use crate::outcome::{Cause, Outcome, Witness};
-use crate::session::{SessionId, SessionOp, Sessions};
+use crate::session::SessionId;
 
 /// One message. Those about one object are handled alone: nothing in one object's protocol
 /// needs another object's state.
@@ -162,47 +170,6 @@ pub struct CallRequest {
     pub arguments: Bytes,
 }
 
-/// Where a call stands among its caller's calls: what makes it happen at most once, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Position {
-    /// A read of a handle that has no session: nothing comes before it.
-    Unordered,
-    /// A read behind the writes of its handle: it runs after `predecessor`.
-    After {
-        /// The handle's session.
-        session: SessionId,
-        /// The handle's last write sent before, 0 if none.
-        predecessor: u64,
-        /// Every number below is settled at the caller.
-        floor: u64,
-    },
-    /// A write of a handle.
-    Numbered {
-        /// The handle's session.
-        session: SessionId,
-        /// From 1, dense.
-        number: u64,
-        /// The write sent before and not given up, 0 if none.
-        predecessor: u64,
-        /// Every number below is settled at the caller.
-        floor: u64,
-    },
-    /// A call that an object recorded with `after_commit`: in order per pair of objects.
-    Outbox {
-        /// The calling object.
-        source: ObjectId,
-        /// Its number in the source's outbox.
-        number: u64,
-    },
-    /// A call that a method of an object awaits.
-    Nested {
-        /// The calling object.
-        source: ObjectId,
-        /// Derived from parent, ordinal, callee, method and arguments.
-        id: u128,
-    },
-}
-
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reply {
@@ -248,186 +215,6 @@ pub enum Sighting {
     },
     /// The object was deleted.
     Deleted,
-}
-
-/// A message of one object's register.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RegisterMessage {
-    /// A candidate asks for a promise. An uninstalled member stores a promise-only record first.
-    Prepare {
-        /// The replica set that counts.
-        configuration: Configuration,
-        /// The candidate's ballot.
-        ballot: Ballot,
-        /// What the candidate has accepted itself: nothing older needs to come back.
-        accepted: (Ballot, Version),
-    },
-    /// The promise, on record.
-    Promised {
-        /// From the prepare.
-        epoch: Epoch,
-        /// From the prepare.
-        ballot: Ballot,
-        /// What the sender has accepted; the value only if newer than the candidate's.
-        accepted: Option<Accepted>,
-    },
-    /// Store a value. A full change installs at a member that has no record.
-    Accept {
-        /// The replica set.
-        epoch: Epoch,
-        /// The primary's ballot.
-        ballot: Ballot,
-        /// The value at this version.
-        version: Version,
-        /// How to get there.
-        change: Change,
-    },
-    /// The value is on record.
-    Stored {
-        /// From the accept.
-        epoch: Epoch,
-        /// From the accept.
-        ballot: Ballot,
-        /// The version on record.
-        version: Version,
-        /// The stamp of the sender's membership, for a learner that is to become a member.
-        stamp: u64,
-    },
-    /// The step does not start from what is on record: send the full value.
-    NeedFull {
-        /// From the accept.
-        epoch: Epoch,
-        /// From the accept.
-        ballot: Ballot,
-    },
-    /// A higher ballot is promised, or this epoch is over here.
-    Rejected {
-        /// From the message rejected.
-        epoch: Epoch,
-        /// The ballot promised.
-        promised: Ballot,
-    },
-    /// The sender has left this epoch for good and installs nothing of it any more.
-    Gone {
-        /// From the message refused.
-        epoch: Epoch,
-        /// What it knows instead.
-        sighting: Sighting,
-    },
-    /// Is the sender still primary for a reader that asked after it arrived?
-    Check {
-        /// The replica set.
-        epoch: Epoch,
-        /// The primary's ballot.
-        ballot: Ballot,
-        /// The primary's round.
-        round: u64,
-    },
-    /// Yes: nothing higher is promised here, and this ballot's value is on record.
-    Checked {
-        /// From the check.
-        epoch: Epoch,
-        /// From the check.
-        ballot: Ballot,
-        /// From the check.
-        round: u64,
-    },
-    /// The object moved on: drop the state, keep a tombstone.
-    Retire {
-        /// The epoch that is over.
-        epoch: Epoch,
-        /// What comes after it.
-        sighting: Sighting,
-    },
-}
-
-/// What a member has accepted.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Accepted {
-    /// Under which ballot.
-    pub ballot: Ballot,
-    /// Which version.
-    pub version: Version,
-    /// The value; absent if the receiver is known to have it or a newer one.
-    pub value: Option<Value>,
-}
-
-/// How a value changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Change {
-    /// To this value, whatever was there. The first one of a ballot is always full.
-    Full {
-        /// The replica set, for a member without a record.
-        configuration: Configuration,
-        /// The value.
-        value: Value,
-    },
-    /// From `base`, accepted under the same ballot, by these steps.
-    Step {
-        /// The version that the receiver must have accepted.
-        base: Version,
-        /// The new state; `None` if no call changed it.
-        state: Option<Bytes>,
-        /// What happened to the sessions, in order of versions.
-        sessions: Vec<SessionOp>,
-        /// What happened to the outbox.
-        outbox: Vec<OutboxOp>,
-        /// The new status, if it changed.
-        status: Option<Status>,
-    },
-}
-
-/// The content of the register: everything that a new primary needs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Value {
-    /// The kind's name.
-    pub kind: String,
-    /// The kind's version: only a host of the same version may stand for primary.
-    pub kind_version: u32,
-    /// Replicas wanted.
-    pub factor: u8,
-    /// The encoded object.
-    pub state: Bytes,
-    /// Which calls ran, and what they answered.
-    pub sessions: Sessions,
-    /// Calls to deliver.
-    pub outbox: Outbox,
-    /// Whether and how the object goes on.
-    pub status: Status,
-}
-
-/// Whether and how an object goes on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Status {
-    /// It takes calls.
-    Live,
-    /// Nothing is written after this: the object goes on in the next replica set.
-    Sealed {
-        /// The next set.
-        next: Configuration,
-        /// The member of it that goes on as primary, with ballot (1, this).
-        first_primary: u8,
-    },
-    /// It is no more.
-    Deleted,
-}
-
-/// Calls recorded by `after_commit` and not yet known to be delivered.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outbox {
-    /// The number of the last call recorded.
-    pub last: u64,
-    /// Calls under way, by number.
-    pub calls: Vec<(u64, Deferred)>,
-}
-
-/// A change of the outbox.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum OutboxOp {
-    /// Recorded, under the next number.
-    Push(Deferred),
-    /// Delivered, or refused for good.
-    Done(u64),
 }
 
 /// A call that waits long enough to ask whether it waits for itself (Chandy, Misra, Haas 1983).

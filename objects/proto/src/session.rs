@@ -26,6 +26,47 @@ pub struct SessionId {
     pub version: Version,
 }
 
+/// Where a call stands among its caller's calls: what makes it happen at most once, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Position {
+    /// A read of a handle that has no session: nothing comes before it.
+    Unordered,
+    /// A read behind the writes of its handle: it runs after `predecessor`.
+    After {
+        /// The handle's session.
+        session: SessionId,
+        /// The handle's last write sent before, 0 if none.
+        predecessor: u64,
+        /// Every number below is settled at the caller.
+        floor: u64,
+    },
+    /// A write of a handle.
+    Numbered {
+        /// The handle's session.
+        session: SessionId,
+        /// From 1, dense.
+        number: u64,
+        /// The write sent before and not given up, 0 if none.
+        predecessor: u64,
+        /// Every number below is settled at the caller.
+        floor: u64,
+    },
+    /// A call that an object recorded with `after_commit`: in order per pair of objects.
+    Outbox {
+        /// The calling object.
+        source: ObjectId,
+        /// Its number in the source's outbox.
+        number: u64,
+    },
+    /// A call that a method of an object awaits.
+    Nested {
+        /// The calling object.
+        source: ObjectId,
+        /// Derived from parent, ordinal, callee, method and arguments.
+        id: u128,
+    },
+}
+
 /// Whose call it was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Origin {

@@ -138,10 +138,8 @@ impl Driver {
             Some(Attempt::Dialling(dialling)) => dialling != id && !dialled,
             Some(Attempt::Opening(_) | Attempt::Offered(..)) => true,
         };
-        match self.shared.links.get(&peer) {
-            Some(_) if dialled => drop(self.swarm.close_connection(id)),
-            None if dialled && !busy => self.open_link(peer, id),
-            _ => {}
+        if dialled && !busy && self.shared.links.get(&peer).is_none() {
+            self.open_link(peer, id);
         }
     }
 

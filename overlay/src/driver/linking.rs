@@ -204,13 +204,6 @@ impl Driver {
         if !matches!(peering.attempt, Some(Attempt::Offered(..))) {
             peering.attempt = None;
         }
-        let surplus: Vec<ConnectionId> = (peering.connections.iter())
-            .filter(|known| known.id != connection && known.dialled.is_some())
-            .map(|known| known.id)
-            .collect();
-        for connection in surplus {
-            self.swarm.close_connection(connection);
-        }
         let id = LinkId(self.next_link);
         self.next_link += 1;
         let (link, bulk_streams) = Link::new(LinkParts {

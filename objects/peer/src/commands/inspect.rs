@@ -3,9 +3,9 @@
 use objects::Description;
 use serde_json::{Value, json};
 
-use crate::cli::Global;
 use crate::commands::create::survives;
 use crate::exit::Exit;
+use crate::options::Global;
 use crate::{client, output};
 
 pub(crate) async fn run(global: &Global, object: &str) -> Exit {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::Global;
 use crate::exit::Exit;
+use crate::options::Global;
 use crate::{client, output};
 
 pub(crate) async fn run(global: &Global) -> Exit {
@@ -16,7 +16,8 @@ pub(crate) async fn run(global: &Global) -> Exit {
             let objects: Vec<Value> = names
                 .iter()
                 .map(|(name, reference)| {
-                    json!({ "name": name, "kind": &*reference.kind, "id": reference.id.to_string() })
+                    let id = reference.id.to_string();
+                    json!({ "name": name, "kind": &*reference.kind, "id": id })
                 })
                 .collect();
             output::json(&json!({ "objects": objects }));

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use crate::cli::Global;
 use crate::exit::Exit;
+use crate::options::Global;
 use crate::{client, output};
 
 pub(crate) async fn run(global: &Global, object: &str) -> Exit {

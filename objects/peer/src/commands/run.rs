@@ -4,8 +4,8 @@ use objects::{Builder, Event, Node};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::{Global, RunArgs};
 use crate::exit::Exit;
+use crate::options::{Global, RunArgs};
 use crate::{client, demo, output};
 
 pub(crate) async fn run(

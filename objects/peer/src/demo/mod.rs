@@ -9,8 +9,8 @@ pub(crate) use tally::Tally;
 
 use clap::Args;
 
-use crate::cli::Global;
 use crate::exit::Exit;
+use crate::options::Global;
 use crate::output;
 
 /// Options of `peer demo`.

@@ -41,7 +41,10 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_bytes_do_no_harm(form in 0u8..12, noise in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn arbitrary_bytes_do_no_harm(
+        form in 0u8..12,
+        noise in prop::collection::vec(any::<u8>(), 0..300),
+    ) {
         let mut frame = vec![FRAME_VERSION, form];
         frame.extend(noise);
         if let Ok(message) = decode(Bytes::from(frame)) {

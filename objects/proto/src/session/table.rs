@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use overlay_proto::ProcessId;
 
-use crate::message::Position;
+use super::Position;
 use crate::object::ObjectId;
 use crate::outcome::{Failure, Outcome};
 use crate::session::{CallingObject, Entry, Origin, Session, SessionId, SessionOp, Sessions};

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use overlay_proto::{Incarnation, PeerId};
 
+use super::Position;
 use super::*;
-use crate::message::Position;
 use crate::outcome::Failure;
 
 const ID: SessionId = SessionId {

@@ -151,7 +151,10 @@ fn nobody_has_a_copy_to_recover_from() {
     cluster.command(caller, Command::Recover { ticket, target });
     cluster.run(Duration::from_secs(5));
     let said = cluster.nodes[caller].events.iter().any(|event| {
-        matches!(event, Event::Recovered { ticket: t, result: Err(Cause::NotFound) } if *t == ticket)
+        let Event::Recovered { ticket: t, result } = event else {
+            return false;
+        };
+        *t == ticket && matches!(result, Err(Cause::NotFound))
     });
     assert!(said);
 }

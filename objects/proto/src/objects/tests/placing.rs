@@ -66,7 +66,10 @@ fn a_node_that_leaves_makes_no_objects() {
     cluster.drain(0);
     let (ticket, _) = cluster.begin_create(0, 0);
     let refused = cluster.nodes[0].events.iter().any(|event| {
-        matches!(event, Event::Created { ticket: t, result: Err(Cause::ShuttingDown) } if *t == ticket)
+        let Event::Created { ticket: t, result } = event else {
+            return false;
+        };
+        *t == ticket && matches!(result, Err(Cause::ShuttingDown))
     });
     assert!(refused);
 }
@@ -78,7 +81,10 @@ fn without_a_host_of_the_kind_a_creation_says_so() {
     let (ticket, _) = cluster.begin_create(client, 0);
     cluster.run(Duration::from_secs(11));
     let failed = cluster.nodes[client].events.iter().any(|event| {
-        matches!(event, Event::Created { ticket: t, result: Err(Cause::UnknownKind(_)) } if *t == ticket)
+        let Event::Created { ticket: t, result } = event else {
+            return false;
+        };
+        *t == ticket && matches!(result, Err(Cause::UnknownKind(_)))
     });
     assert!(failed);
 }
