@@ -13,6 +13,9 @@ use tokio::time::Instant;
 pub(super) const SWEEP_INTERVAL: Duration = Duration::from_millis(500);
 /// A connection that carries no link after this time is closed.
 pub(super) const LINKLESS_MAX: Duration = Duration::from_secs(5);
+/// A connection beside the link's is closed after this time, and not before: gossip says once to
+/// each peer what this node subscribed to, on whichever connection, and must have said it.
+pub(super) const SURPLUS_MAX: Duration = Duration::from_secs(1);
 /// How long a peer of another cluster is not dialled again.
 pub(super) const STRANGER_MEMORY: Duration = Duration::from_secs(60);
 /// Most strangers remembered.

@@ -13,7 +13,7 @@ use overlay_proto::{Command, LinkDown, PeerId};
 use tokio::time::Instant;
 
 use super::peering::{
-    Attempt, Connection, LINKLESS_MAX, STRANGER_MEMORY, STRANGERS_MAX, SWEEP_INTERVAL,
+    Attempt, Connection, LINKLESS_MAX, STRANGER_MEMORY, STRANGERS_MAX, SURPLUS_MAX, SWEEP_INTERVAL,
     is_link_local, is_loopback,
 };
 use super::{Driver, Due, TaskResult};
@@ -320,13 +320,14 @@ impl Driver {
         for (peer, peering) in &self.peers {
             let link = self.shared.links.get(peer);
             let kept = link.as_ref().map(|link| link.connection);
+            let patience = kept.map_or(LINKLESS_MAX, |_| SURPLUS_MAX);
             let attempted = match peering.attempt {
                 Some(Attempt::Opening(id) | Attempt::Offered(id, _)) => Some(id),
                 _ => None,
             };
             let old = peering.connections.iter().filter(|connection| {
                 let id = Some(connection.id);
-                id != kept && id != attempted && connection.since.elapsed() > LINKLESS_MAX
+                id != kept && id != attempted && connection.since.elapsed() > patience
             });
             surplus.extend(old.map(|connection| connection.id));
         }

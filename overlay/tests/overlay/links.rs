@@ -123,7 +123,7 @@ async fn a_frame_for_an_unknown_process_is_answered_by_link_down() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn peers_that_dial_each_other_at_once_get_one_link() {
-    for _ in 0..20 {
+    for _ in 0..10 {
         let (handler, mut a_record) = Record::new();
         let a = builder().frames(handler).start().await.unwrap();
         let (handler, mut b_record) = Record::new();
