@@ -52,7 +52,7 @@ async fn main() -> objects::Result<()> {
     for _ in 0..3 {
         nodes.push(
             Node::builder()
-                .cluster(&cluster())
+                .cluster(cluster())
                 .host::<Account>()
                 .start()
                 .await?,

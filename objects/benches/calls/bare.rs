@@ -33,7 +33,7 @@ fn transport() -> Boxed<(PeerId, StreamMuxerBox)> {
 }
 
 /// The server process: echoes every frame.
-pub async fn serve() {
+pub(crate) async fn serve() {
     let mut transport = transport();
     let any = "/ip4/127.0.0.1/tcp/0".parse().expect("an address");
     transport
@@ -110,7 +110,7 @@ async fn read(mut reader: ReadHalf<SubstreamBox>, mut take: impl AsyncFnMut([u8;
 }
 
 /// The client's side of the measurement.
-pub async fn measure() -> Figures {
+pub(crate) async fn measure() -> Figures {
     let program = std::env::current_exe().expect("this executable");
     let mut server = Command::new(program)
         .arg("bare-server")

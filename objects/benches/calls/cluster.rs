@@ -12,7 +12,7 @@ use crate::measure::{self, Figures};
 const OBJECTS: usize = 64;
 
 /// A host process, until it is killed.
-pub async fn host(arguments: &[String]) {
+pub(crate) async fn host(arguments: &[String]) {
     let mut builder = Node::builder()
         .cluster(&arguments[0])
         .mdns(false)
@@ -28,7 +28,7 @@ pub async fn host(arguments: &[String]) {
 }
 
 /// Calls from this process to `hosts` hosts, each object on all of them.
-pub async fn measure(hosts: usize) -> Figures {
+pub(crate) async fn measure(hosts: usize) -> Figures {
     let cluster = format!("bench-{}-{hosts}", std::process::id());
     let mut children: Vec<Child> = Vec::new();
     let mut addresses = Vec::new();

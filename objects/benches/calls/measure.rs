@@ -9,19 +9,19 @@ const ALONE: usize = 10_000;
 const TOGETHER: Duration = Duration::from_secs(3);
 
 /// What a way of calling reaches.
-pub struct Figures {
+pub(crate) struct Figures {
     /// Median of a call alone, microseconds.
-    pub p50: f64,
+    pub(crate) p50: f64,
     /// 99th percentile of a call alone, microseconds.
-    pub p99: f64,
+    pub(crate) p99: f64,
     /// Calls per second with 64 in flight.
-    pub at_64: f64,
+    pub(crate) at_64: f64,
     /// Calls per second with 512 in flight.
-    pub at_512: f64,
+    pub(crate) at_512: f64,
 }
 
 /// Measures a call. `caller(n)` makes the n-th caller's call function.
-pub async fn measure<M, C, F>(mut caller: M) -> Figures
+pub(crate) async fn measure<M, C, F>(mut caller: M) -> Figures
 where
     M: FnMut(usize) -> C,
     C: FnMut() -> F + Send + 'static,

@@ -50,6 +50,9 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
+        if std::env::var_os("RUST_LOG").is_none() {
+            command.env("RUST_LOG", "error");
+        }
         for variable in ["CLUSTER", "REGISTRY", "PEER", "LISTEN", "DATA_DIR"] {
             command.env_remove(format!("PYDO_{variable}"));
         }

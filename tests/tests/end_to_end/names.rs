@@ -76,7 +76,7 @@ async fn three_fresh_nodes_found_one_cluster() {
     let ran = soon("three programs", async {
         tokio::join!(program(), program(), program())
     });
-    let (one, two, three) = ran.await;
+    let (one, two, three) = Box::pin(ran).await;
     let ran = [one, two, three].map(|ran: objects::Result<_>| ran.expect("the program runs"));
     let took = started.elapsed();
     let objects: BTreeSet<_> = ran.iter().map(|(_, object, _)| *object).collect();

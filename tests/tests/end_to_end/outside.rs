@@ -65,14 +65,33 @@ fn overlay_manifest(name: &str) -> String {
     )
 }
 
+/// The profile of everything that is not built for this test alone, as in the workspace.
+fn profiles() -> String {
+    let own = read("Cargo.toml");
+    let start = own.find("[profile.dev]").expect("profiles");
+    let shared = &own[start..];
+    let sections = shared
+        .split("\n\n")
+        .take(2)
+        .collect::<Vec<_>>()
+        .join("\n\n");
+    assert!(
+        sections.contains(r#"[profile.dev.package."*"]"#),
+        "{sections}"
+    );
+    let quick = ["objects", "objects-proto", "overlay", "overlay-proto"]
+        .map(|package| format!("\n\n[profile.dev.package.{package}]\nopt-level = 0"));
+    sections + &quick.concat()
+}
+
 /// A folder with the crates, outside the workspace but with its lock file and profiles.
 fn crates(names: [&str; 2]) -> Scratch {
     let folder = Scratch::new();
-    let own = read("Cargo.toml");
-    let profiles = &own[own.find("[profile.").unwrap_or(own.len())..];
     let members = format!(
-        "[workspace]\nresolver = \"3\"\nmembers = [{:?}, {:?}, \"companion\"]\n\n{profiles}",
-        names[0], names[1]
+        "[workspace]\nresolver = \"3\"\nmembers = [{:?}, {:?}, \"companion\"]\n\n{}\n",
+        names[0],
+        names[1],
+        profiles()
     );
     write(&folder.0.join("Cargo.toml"), &members);
     write(&folder.0.join("Cargo.lock"), &read("Cargo.lock"));

@@ -271,10 +271,10 @@ fn a_storm_holds_back_until_patience_ends() {
 #[test]
 fn a_stream_of_new_suspects_holds_a_declaration_for_a_second_at_most() {
     let mut suspicions = doubts(&[(1.0, 1, 20, true), (1.0, 1, 21, true)]);
-    let declared = (0_u32..30).find_map(|step| {
-        let now = at(1.0 + f64::from(step) / 10.0);
-        suspicions.vote(now, process(100 + u64::from(step)), process(20), false);
-        (!suspicions.decide(now, 1000).dead.is_empty()).then_some(step)
+    let declared = (0_u32..30).find(|step| {
+        let now = at(1.0 + f64::from(*step) / 10.0);
+        suspicions.vote(now, process(100 + u64::from(*step)), process(20), false);
+        !suspicions.decide(now, 1000).dead.is_empty()
     });
     assert_eq!(declared, Some(10));
 }
