@@ -16,8 +16,8 @@ use crate::output;
 /// Options of `peer demo`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct DemoArgs {
-    /// Peer processes at the start, 4 to 16.
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(4..=16))]
+    /// Peer processes at the start, 5 to 16: two are killed, three must be left.
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(5..=16))]
     peers: u32,
     /// Objects to create, 1 to 1000.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1000))]

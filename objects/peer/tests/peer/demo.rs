@@ -10,9 +10,9 @@ async fn small_demo_loses_nothing() {
         "demo",
         "--json",
         "--peers",
-        "4",
+        "5",
         "--objects",
-        "12",
+        "15",
         "--seconds",
         "5",
     ];
@@ -25,8 +25,8 @@ async fn small_demo_loses_nothing() {
     let problem = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}\n{problem}");
     let report: Value = serde_json::from_str(text.lines().last().expect("a report")).expect("JSON");
-    assert_eq!(report["peers"], 4);
-    assert_eq!(report["objects"], 12);
+    assert_eq!(report["peers"], 5);
+    assert_eq!(report["objects"], 15);
     assert_eq!(report["replication"], 3);
     for field in ["lost", "duplicated", "indeterminate", "calls_failed"] {
         assert_eq!(report[field], 0, "{field} in {report}");
@@ -34,7 +34,7 @@ async fn small_demo_loses_nothing() {
     let placed = report["primaries_per_peer"].as_array().expect("an array");
     assert!(
         placed.iter().all(|count| count == 3),
-        "12 objects over 4 peers: {placed:?}"
+        "15 objects over 5 peers: {placed:?}"
     );
     assert!(
         report["calls_acknowledged"].as_u64() > Some(500),
