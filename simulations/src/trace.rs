@@ -44,7 +44,7 @@ impl RunningHash {
         self.word(bytes.len() as u64);
     }
 
-    /// Takes a value by the first [`DEBUG_BYTES`] of its debug form: what is longer carries
+    /// Takes a value by the first `DEBUG_BYTES` bytes of its debug form: what is longer carries
     /// states or records that the hash sees in messages anyway.
     pub fn debug(&mut self, value: &impl Debug) {
         let mut words = Words {
