@@ -38,12 +38,8 @@ async fn sigterm_of_a_primary_fails_no_call() {
         let (primary, _) = cluster.place(reference.raw()).await;
         let index = cluster.index_of(&primary);
         cluster.peers[index].terminate().await;
-        let (next, members) = cluster.place(reference.raw()).await;
+        let (next, _) = cluster.place(reference.raw()).await;
         assert_ne!(next, primary);
-        assert!(
-            !members.contains(&primary),
-            "the peer that left holds nothing"
-        );
     }
     stop.store(true, Ordering::Relaxed);
     let mut calls = 0;
