@@ -10,7 +10,7 @@ use crate::fixture::Cluster;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_of_a_primary_fails_no_call() {
-    let mut cluster = Cluster::start(4).await;
+    let mut cluster = Cluster::start(5).await;
     let counter = cluster
         .node
         .create(Counter::default())
@@ -40,6 +40,11 @@ async fn sigterm_of_a_primary_fails_no_call() {
         cluster.peers[index].terminate().await;
         let (next, _) = cluster.place(reference.raw()).await;
         assert_ne!(next, primary);
+        crate::fixture::until("a whole set without the peer that left", async || {
+            let (_, members) = cluster.place(reference.raw()).await;
+            members.len() == 3 && !members.contains(&primary)
+        })
+        .await;
     }
     stop.store(true, Ordering::Relaxed);
     let mut calls = 0;
