@@ -246,7 +246,7 @@ impl Host {
         }
     }
 
-    /// The chosen ones that hold the newest version and were heard of lately.
+    /// The chosen ones that are in step and were heard of lately.
     fn ready(
         &mut self,
         now: Instant,
@@ -259,8 +259,8 @@ impl Host {
         for process in chosen {
             let status = self
                 .replica(&object)
-                .and_then(|replica| replica.peer_status(*process));
-            let Some(status) = status.filter(|status| status.in_sync) else {
+                .and_then(|replica| replica.peer_status(*process, now));
+            let Some(status) = status.filter(|status| status.follows) else {
                 continue;
             };
             let contact = self.repairs.contacts.entry(*process).or_default();

@@ -8,11 +8,11 @@ use overlay_proto::Instant;
 
 use crate::execution::{Executed, Execution, ExecutionCall, ExecutionKey, Ran};
 use crate::message::{Change, OutboxOp, Reply, Status};
-use crate::object::Configuration;
 use crate::outcome::{Cause, Outcome, Witness};
 use crate::register::maker::{Maker, Step, answer_now, refuse};
 use crate::register::plan::{Forming, Next, Plan, read_may_run};
 use crate::register::primary::{Answer, Phase, Primary, Running, Snapshot};
+use crate::register::proposal::Proposed;
 use crate::register::queue::Item;
 use crate::register::round::Ask;
 use crate::register::{Effects, Env, Mutation, Replica, Role};
@@ -20,13 +20,6 @@ use crate::session::SessionId;
 
 /// Most snapshot reads of one object at a time.
 const SNAPSHOTS_MAX: usize = 64;
-
-/// A replica set to be sealed into.
-#[derive(Debug)]
-pub(crate) struct Proposal {
-    pub(crate) next: Configuration,
-    pub(crate) first_primary: u8,
-}
 
 /// One request of a batch.
 #[derive(Debug)]
@@ -51,15 +44,19 @@ impl Replica {
             }
             return false;
         }
-        if let Some(proposal) = primary.proposal.take() {
-            let mut step = Step::at(held.version);
-            step.version = step.version.next();
-            step.status = Some(Status::Sealed {
-                next: proposal.next,
-                first_primary: proposal.first_primary,
-            });
-            self.ship_step(env, step, fx);
-            return true;
+        match primary.next_proposal(env) {
+            Proposed::Nothing => {}
+            Proposed::Waits => return false,
+            Proposed::Ready(proposal) => {
+                let mut step = Step::at(held.version);
+                step.version = step.version.next();
+                step.status = Some(Status::Sealed {
+                    next: proposal.next,
+                    first_primary: proposal.first_primary,
+                });
+                self.ship_step(env, step, fx);
+                return true;
+            }
         }
         let batch = self.form(env, fx);
         if !batch.is_empty() {

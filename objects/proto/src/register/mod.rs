@@ -16,6 +16,7 @@ mod finish;
 mod maker;
 mod plan;
 mod primary;
+mod proposal;
 mod queue;
 mod reconfigure;
 mod record;

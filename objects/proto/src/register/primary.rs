@@ -9,7 +9,8 @@ use overlay_proto::{Duration, Instant, ProcessId};
 use crate::execution::ExecutionKey;
 use crate::message::{Message, Refusal, Reply, Sighting};
 use crate::object::{Ballot, Version};
-use crate::register::batch::{Planned, Proposal};
+use crate::register::batch::Planned;
+use crate::register::proposal::Proposal;
 use crate::register::queue::{Addresses, CallKey, Item, Queue};
 use crate::register::round::Round;
 use crate::register::{Activation, Effects, Env, Note, Replica, Role};
@@ -39,6 +40,8 @@ pub(crate) struct Primary {
     /// Outbox calls that ended and are not yet recorded as ended.
     pub(crate) outbox_done: BTreeSet<u64>,
     pub(crate) proposal: Option<Proposal>,
+    /// No proposal may halt the object before this.
+    pub(crate) halt_again: Instant,
     /// When a session was last used, if since this replica became primary.
     pub(crate) used: BTreeMap<SessionId, Instant>,
     pub(crate) since: Instant,
@@ -175,6 +178,7 @@ impl Replica {
             answers: Vec::new(),
             outbox_done: carried.outbox_done,
             proposal: None,
+            halt_again: env.now,
             used: carried.used,
             since: env.now,
         }));

@@ -8,10 +8,9 @@ use crate::message::{RegisterMessage, Sighting, Status};
 use crate::object::{Configuration, Epoch, Replica as Member};
 use crate::register::finish::first_ballot;
 use crate::register::primary::{Peer, Phase};
+use crate::register::proposal::Proposal;
 use crate::register::record::{Held, Record, well_formed};
-use crate::register::{
-    Activation, Effects, Env, Note, ProposeError, Replica, Role, Tombstone, batch::Proposal,
-};
+use crate::register::{Activation, Effects, Env, Note, ProposeError, Replica, Role, Tombstone};
 
 impl Replica {
     /// Makes sure that a majority holds the value under this primary's ballot. A first primary
@@ -101,20 +100,10 @@ impl Replica {
         if next.epoch != expected || !well_formed(&next) || !named {
             return Err(ProposeError::Malformed);
         }
-        let in_sync = |process: &ProcessId| {
-            *process == env.me
-                || primary
-                    .peers
-                    .get(process)
-                    .is_some_and(|peer| peer.stored >= Some(primary.chosen))
-        };
-        if !next.processes().all(|process| in_sync(&process)) {
+        if !primary.may_propose(env, &next) {
             return Err(ProposeError::NotInSync);
         }
-        primary.proposal = Some(Proposal {
-            next,
-            first_primary,
-        });
+        primary.proposal = Some(Proposal::new(next, first_primary));
         self.drive(env, fx);
         Ok(())
     }

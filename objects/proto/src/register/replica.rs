@@ -38,8 +38,8 @@ pub struct Holder {
 pub struct LearnerStatus {
     /// The stamp of its membership, once it has answered.
     pub stamp: Option<u64>,
-    /// It holds the newest chosen version.
-    pub in_sync: bool,
+    /// It holds the newest chosen version, or stores every version a little later.
+    pub follows: bool,
     /// When it last answered.
     pub heard: Option<Instant>,
 }
@@ -56,8 +56,8 @@ pub enum ProposeError {
     /// Not the next epoch, no members, too many, or one of them twice.
     #[error("not a next replica set")]
     Malformed,
-    /// A member of the next set does not hold the newest version.
-    #[error("a member of the next set is not in sync")]
+    /// A member of the next set is not in step, or was not in step after a halt.
+    #[error("a member of the next set is not in step")]
     NotInSync,
 }
 
@@ -172,6 +172,7 @@ impl Replica {
             Role::Candidate(_) => true,
             Role::Primary(primary) => {
                 matches!(primary.phase, Phase::Round(_))
+                    || primary.proposal.is_some()
                     || !primary.queue.is_empty()
                     || self.has_laggards()
             }

@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use overlay_proto::ProcessId;
+use overlay_proto::{Instant, ProcessId};
 
 use crate::execution::Deferred;
 use crate::message::{Copy, Description, Sighting, Value};
@@ -163,13 +163,13 @@ impl Replica {
 
     /// What this primary knows of a learner or other member.
     #[must_use]
-    pub fn peer_status(&self, process: ProcessId) -> Option<LearnerStatus> {
+    pub fn peer_status(&self, process: ProcessId, now: Instant) -> Option<LearnerStatus> {
         let Role::Primary(primary) = &self.role else {
             return None;
         };
         primary.peers.get(&process).map(|peer| LearnerStatus {
             stamp: peer.stamp,
-            in_sync: peer.stored >= Some(primary.chosen),
+            follows: primary.in_step(peer) || primary.follows(peer, now),
             heard: peer.heard,
         })
     }

@@ -89,6 +89,8 @@ pub(super) struct Cluster {
     order: u64,
     links: BTreeMap<(usize, usize), Instant>,
     cuts: BTreeSet<(usize, usize)>,
+    /// What a link from or to a node takes besides.
+    slowness: BTreeMap<usize, Duration>,
     rng: ChaCha8Rng,
     pub(super) next_ticket: u64,
     view_version: u64,
@@ -110,6 +112,7 @@ impl Cluster {
             order: 0,
             links: BTreeMap::new(),
             cuts: BTreeSet::new(),
+            slowness: BTreeMap::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             next_ticket: 0,
             view_version: 0,
@@ -226,6 +229,11 @@ impl Cluster {
 
     pub(super) fn heal(&mut self, a: usize, b: usize) {
         self.cuts.remove(&(a.min(b), a.max(b)));
+    }
+
+    /// Messages from and to the node take so much longer from now on.
+    pub(super) fn slow(&mut self, node: usize, by: Duration) {
+        self.slowness.insert(node, by);
     }
 
     /// The node says that it leaves, and hands over.
@@ -356,7 +364,9 @@ impl Cluster {
         let to = self.index(to);
         assert_ne!(from, to, "a message to itself stays inside the machine");
         *self.messages.entry((from, to)).or_default() += 1;
-        let delay = Duration::from_micros(self.rng.random_range(DELAY..2 * DELAY));
+        let slowness = [from, to].map(|node| self.slowness.get(&node).copied().unwrap_or_default());
+        let delay = Duration::from_micros(self.rng.random_range(DELAY..2 * DELAY))
+            + slowness.into_iter().sum::<Duration>();
         let last = self.links.get(&(from, to)).copied().unwrap_or_default();
         let at = (self.now + delay).max(last);
         self.links.insert((from, to), at);

@@ -165,3 +165,37 @@ fn a_host_whose_kind_nobody_else_hosts_says_so_without_waiting() {
     cluster.run(Duration::from_millis(100));
     assert_eq!(drained(&cluster, 0), Some(1));
 }
+
+/// Members that store what others have stored long before are never in step while calls come
+/// in without a pause.
+#[test]
+fn a_loaded_object_is_handed_over_to_members_that_lag_behind() {
+    for slow in 1..8 {
+        let mut cluster = Cluster::new(39, 4);
+        let (reference, _) = cluster.create(0, 0);
+        let leaving = cluster.primary(reference.id).unwrap();
+        let client = cluster.add(false);
+        let others = (0..4).filter(|node| *node != leaving).enumerate();
+        for (_, node) in others.filter(|(place, _)| slow & (1 << place) != 0) {
+            cluster.slow(node, Duration::from_millis(6));
+        }
+        let begun = cluster.now;
+        cluster.drain(leaving);
+        let mut tickets = Vec::new();
+        while drained(&cluster, leaving).is_none() {
+            let mut invocation = cluster.invocation(&reference, "add", 1);
+            invocation.handle = HandleId(54);
+            tickets.push(cluster.invoke(client, invocation));
+            cluster.run(Duration::from_millis(1));
+        }
+        let took = cluster.now.since(begun);
+        assert!(took < Duration::from_secs(1), "{slow:03b}: {took:?}");
+        cluster.leave(leaving);
+        for ticket in &tickets {
+            let outcome = cluster.wait(client, *ticket);
+            assert!(matches!(outcome, Outcome::Returned(_)), "{outcome:?}");
+        }
+        let members = cluster.members(reference.id);
+        assert!(members.len() == 3 && !members.contains(&leaving));
+    }
+}

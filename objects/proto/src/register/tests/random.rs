@@ -178,14 +178,14 @@ impl Run {
         }
         let first = self.world.below(size as u32) as u8;
         let moved = self.world.at(primary, |replica, env, fx| {
-            let old = replica.configuration().clone();
+            let (old, now) = (replica.configuration().clone(), env.now);
             for member in &next {
                 replica.add_learner(env, process(*member), fx);
             }
             let stamped: Vec<(usize, u64)> = next
                 .iter()
                 .map(|member| {
-                    let status = replica.peer_status(process(*member));
+                    let status = replica.peer_status(process(*member), now);
                     (*member, status.and_then(|status| status.stamp).unwrap_or(1))
                 })
                 .collect();

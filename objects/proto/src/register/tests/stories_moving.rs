@@ -29,12 +29,13 @@ fn prepare_next(story: &mut Story, primary: usize, members: &[usize]) -> Configu
         }
         story.flow();
     }
+    let now = story.world.now;
     let replica = story.world.replica(primary);
     let number = replica.configuration().epoch.number + 1;
     let stamped: Vec<(usize, u64)> = members
         .iter()
         .map(|member| {
-            let status = replica.peer_status(process(*member));
+            let status = replica.peer_status(process(*member), now);
             (*member, status.and_then(|status| status.stamp).unwrap_or(1))
         })
         .collect();
