@@ -8,8 +8,7 @@ use tokio::sync::{mpsc, watch};
 
 use crate::cluster::Cluster;
 use crate::events::{Event, Events};
-use crate::naming;
-use crate::shard::Shard;
+use crate::naming::Namer;
 
 /// Meetings of clusters that wait for their task; further ones are of no interest.
 pub(crate) const MEETINGS_MAX: usize = 16;
@@ -30,20 +29,16 @@ pub(crate) async fn follow_names(cluster: Arc<Cluster>, mut events: Events) {
 }
 
 /// Deals with other clusters of the same name.
-pub(crate) async fn meet_clusters(
-    cluster: Arc<Cluster>,
-    shard: Arc<Shard>,
-    mut meetings: mpsc::Receiver<OverlayEvent>,
-) {
+pub(crate) async fn meet_clusters(namer: Namer, mut meetings: mpsc::Receiver<OverlayEvent>) {
     while let Some(meeting) = meetings.recv().await {
         match meeting {
             OverlayEvent::ClusterMerged { lost, won } => {
-                naming::merge(&cluster, &lost, &won, shard.events()).await;
+                namer.merge(&lost, &won, namer.shard.events()).await;
             }
             OverlayEvent::ClusterConflict { ours, theirs } => {
                 tracing::error!(ours = %ours.id, theirs = %theirs.id, "two clusters of one name");
-                cluster.conflicts(ours.id, theirs.id);
-                shard.events().tell(Event::ClusterConflict {
+                namer.cluster.conflicts(ours.id, theirs.id);
+                namer.shard.events().tell(Event::ClusterConflict {
                     ours: ours.id,
                     theirs: theirs.id,
                 });

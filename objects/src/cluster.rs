@@ -10,6 +10,7 @@ use objects_proto::caller::Caller;
 use objects_proto::handle::Handle;
 use objects_proto::kinds_table::encode_state;
 use objects_proto::machine::{Command, Creation};
+use objects_proto::naming::{Names, NamesProxy};
 use objects_proto::object::{Configuration, Epoch, ObjectId, Replica};
 use objects_proto::proxy::Proxy;
 use objects_proto::reference::RawRef;
@@ -18,7 +19,6 @@ use overlay_proto::{ClusterId, ClusterRecord, Duration, codec};
 use tokio::sync::watch;
 
 use crate::error::{Error, Result};
-use crate::names::{Names, NamesProxy};
 use crate::pending;
 use crate::shard::Shard;
 use crate::waiting::Created;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use objects_proto::error::CallError;
 use objects_proto::kinds_table::KindError;
+use objects_proto::naming::{NAME_BYTES_MAX, NamingError};
 use objects_proto::object::{MEMBERS_MAX, ObjectId};
 use objects_proto::outcome::Cause;
 use overlay_proto::ClusterId;
@@ -47,7 +48,7 @@ pub enum Error {
         found: String,
     },
     /// The name is empty or too long.
-    #[error("a name has 1 to {} bytes", crate::names::NAME_BYTES_MAX)]
+    #[error("a name has 1 to {} bytes", NAME_BYTES_MAX)]
     BadName,
     /// Names need a cluster, none was found, and this node cannot found one.
     #[error(
@@ -143,6 +144,35 @@ impl<E: fmt::Debug> From<CallError<E>> for Error {
             CallError::Failed(failure) => Self::Failed(failure.to_string()),
             CallError::Executed => Self::Executed,
             CallError::Indeterminate(cause) => Self::Indeterminate(cause),
+        }
+    }
+}
+
+impl From<NamingError> for Error {
+    fn from(error: NamingError) -> Self {
+        match error {
+            NamingError::Call(error) => error.into(),
+            NamingError::AlreadyExists(name) => Self::AlreadyExists(name),
+            NamingError::NotFound(name) => Self::NotFound(name),
+            NamingError::WrongKind {
+                name,
+                expected,
+                found,
+            } => Self::WrongKind {
+                name,
+                expected,
+                found,
+            },
+            NamingError::BadName => Self::BadName,
+            NamingError::NameUnknown {
+                name,
+                object,
+                cause,
+            } => Self::NameUnknown {
+                name,
+                object,
+                cause,
+            },
         }
     }
 }

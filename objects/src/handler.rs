@@ -13,7 +13,6 @@ use tokio::sync::{mpsc, watch};
 
 use crate::directory;
 use crate::events::Event;
-use crate::hosted::Hosted;
 use crate::shard::Shard;
 
 /// Feeds the machine of a node.
@@ -29,7 +28,7 @@ pub(crate) struct Handler {
 
 impl FrameHandler for Handler {
     fn started(&self, process: ProcessId, outbound: Outbound) {
-        let (config, kinds) = (self.config.clone(), Arc::new(Hosted(self.kinds.clone())));
+        let (config, kinds) = (self.config.clone(), self.kinds.clone());
         self.shard.start(
             Objects::new(config, process, kinds, rand::random()),
             outbound,

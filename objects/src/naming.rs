@@ -1,110 +1,141 @@
-//! What a node does with names.
+//! The node as naming sees it.
 
-use objects_proto::error::{CallError, MethodFailure};
+use std::sync::Arc;
+
+use objects_proto::caller::{BoxFuture, Caller, Completion};
+use objects_proto::machine::{Command, Creation};
+use objects_proto::message::Description;
+use objects_proto::naming::{self, Named, NamesProxy, NamingNode};
 use objects_proto::object::ObjectId;
-use objects_proto::outcome::Cause;
+use objects_proto::outcome::{Cause, Outcome};
 use objects_proto::reference::RawRef;
 use overlay_proto::{ClusterRecord, Duration};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
 use crate::cluster::Cluster;
 use crate::error::{Error, Result};
 use crate::events::{Event, EventSource};
-use crate::names::{LISTING_MAX, Named, NamesProxy, Unbound};
+use crate::pending;
+use crate::shard::Shard;
 
+/// How long operations other than calls wait for their end.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the names of a cluster that is given up may take to be read, page by page.
 const MERGE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Objects without a name that are deleted side by side, and that wait for that; further ones
+/// are left where they are.
+pub(crate) const DISCARDS_MAX: usize = 64;
 
-/// Gives `name` to an object; `Some` is the other object that has it.
-pub(crate) async fn bind(cluster: &Cluster, name: &str, object: &RawRef) -> Result<Option<RawRef>> {
-    let names = cluster.names().await?;
-    match names.bind(name, object.clone()).await {
-        Ok(()) => Ok(None),
-        Err(CallError::Failed(MethodFailure::Returned(Unbound::Taken(by)))) => Ok(Some(by)),
-        Err(CallError::Failed(MethodFailure::Returned(Unbound::BadName))) => Err(Error::BadName),
-        Err(CallError::Executed) => read_back(&names, name, object, Cause::Deadline).await,
-        Err(CallError::Indeterminate(cause)) => read_back(&names, name, object, cause).await,
-        Err(error) => Err(error.into()),
-    }
+/// Makes, names, describes and deletes objects for a node, which it does not keep alive.
+#[derive(Clone)]
+pub(crate) struct Namer {
+    pub(crate) shard: Arc<Shard>,
+    pub(crate) caller: Arc<dyn Caller>,
+    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) discards: mpsc::Sender<RawRef>,
 }
 
-/// Finds out who has a name after a binding whose end is not known.
-async fn read_back(
-    names: &NamesProxy,
-    name: &str,
-    object: &RawRef,
-    cause: Cause,
-) -> Result<Option<RawRef>> {
-    match names.lookup(name).await {
-        Ok(Some(by)) => Ok((by.id != object.id).then_some(by)),
-        _ => Err(Error::NameUnknown {
-            name: name.to_owned(),
-            object: object.id,
-            cause,
-        }),
-    }
-}
+impl NamingNode for Namer {
+    type Error = Error;
 
-/// The object with this name.
-pub(crate) async fn lookup(cluster: &Cluster, name: &str) -> Result<Option<RawRef>> {
-    Ok(cluster.names().await?.lookup(name).await?)
-}
-
-/// Takes the names of an object away, if it can have any.
-pub(crate) async fn unbind(cluster: &Cluster, object: ObjectId) -> Result<()> {
-    if cluster.is_alone() {
-        return Ok(());
+    fn names(&self) -> BoxFuture<'_, Result<Arc<NamesProxy>>> {
+        Box::pin(self.cluster.names())
     }
-    let names = match cluster.names().await {
-        Ok(names) => names,
-        Err(Error::NoCluster { .. }) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    if names.is_named(object).await? {
-        names.unbind(object).await?;
-    }
-    Ok(())
-}
 
-/// All names with this prefix, in order.
-pub(crate) async fn list(names: &NamesProxy, prefix: &str) -> Result<Vec<Named>> {
-    let mut listed: Vec<Named> = Vec::new();
-    loop {
-        let after = listed.last().map(|named| named.name.clone());
-        let page = names.list(prefix, after, LISTING_MAX).await?;
-        let complete = page.len() < LISTING_MAX as usize;
-        listed.extend(page);
-        if complete {
-            return Ok(listed);
+    fn caller(&self) -> &Arc<dyn Caller> {
+        &self.caller
+    }
+
+    fn create(&self, creation: Creation) -> BoxFuture<'static, Result<RawRef, Cause>> {
+        let command = |ticket| Command::Create { ticket, creation };
+        Box::pin(pending::ask(&self.shard, command))
+    }
+
+    fn delete(&self, target: RawRef) -> BoxFuture<'static, Outcome> {
+        let timeout = OPERATION_TIMEOUT;
+        let command = |ticket| Command::Delete {
+            ticket,
+            target,
+            timeout,
+        };
+        let deleted = pending::ask(&self.shard, command);
+        Box::pin(async { Completion::from(deleted.await).outcome })
+    }
+
+    fn inspect(
+        &self,
+        target: RawRef,
+        timeout: Duration,
+    ) -> BoxFuture<'static, Result<Description, Cause>> {
+        let command = |ticket| Command::Inspect {
+            ticket,
+            target,
+            timeout,
+        };
+        Box::pin(pending::ask(&self.shard, command))
+    }
+
+    fn discard(&self, target: RawRef) {
+        if let Err(error) = self.discards.try_send(target) {
+            tracing::warn!(%error, "an object that nobody knows is left behind");
         }
     }
 }
 
-/// Registers the names of a cluster that was given up with the one that won. Every node of the
-/// lost side does it: binding an object that has the name already changes nothing.
-pub(crate) async fn merge(
-    cluster: &Cluster,
-    lost: &ClusterRecord,
-    won: &ClusterRecord,
-    events: &EventSource,
-) {
-    let merging = async {
-        let old = cluster.bind(lost);
-        for Named { name, reference } in list(&old, "").await? {
-            if bind(cluster, &name, &reference).await?.is_some() {
-                events.tell(Event::NameConflict {
-                    name,
-                    object: reference.id,
+impl Namer {
+    /// Takes the names of an object away, if it can have any.
+    pub(crate) async fn unbind(&self, object: ObjectId) -> Result<()> {
+        if self.cluster.is_alone() {
+            return Ok(());
+        }
+        match self.cluster.names().await {
+            Ok(names) => Ok(naming::unbind(&names, object).await?),
+            Err(Error::NoCluster { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Registers the names of a cluster that was given up with the one that won. Every node of
+    /// the lost side does it: binding an object that has the name already changes nothing.
+    pub(crate) async fn merge(
+        &self,
+        lost: &ClusterRecord,
+        won: &ClusterRecord,
+        events: &EventSource,
+    ) {
+        let old = self.cluster.bind(lost);
+        let conflict = |Named { name, reference }| {
+            let object = reference.id;
+            events.tell(Event::NameConflict { name, object });
+        };
+        let merging = naming::merge(self, &old, conflict);
+        match tokio::time::timeout(MERGE_TIMEOUT, merging).await {
+            Ok(Ok(())) => events.tell(Event::ClusterMerged {
+                lost: lost.id,
+                won: won.id,
+            }),
+            Ok(Err(error)) => tracing::warn!(%error, "names of the given-up cluster are lost"),
+            Err(_) => tracing::warn!("names of the given-up cluster took too long to be merged"),
+        }
+    }
+}
+
+/// Deletes objects that nobody knows. Runs for ever.
+pub(crate) async fn run_discards(namer: Namer, mut unused: mpsc::Receiver<RawRef>) {
+    let mut running = JoinSet::new();
+    loop {
+        tokio::select! {
+            Some(target) = unused.recv(), if running.len() < DISCARDS_MAX => {
+                let namer = namer.clone();
+                running.spawn(async move {
+                    if !naming::discard(&namer, &target).await {
+                        tracing::warn!(object = %target.id, "an unused object was not deleted");
+                    }
                 });
             }
+            Some(_) = running.join_next() => {}
+            else => return,
         }
-        Ok::<_, Error>(())
-    };
-    match tokio::time::timeout(MERGE_TIMEOUT, merging).await {
-        Ok(Ok(())) => events.tell(Event::ClusterMerged {
-            lost: lost.id,
-            won: won.id,
-        }),
-        Ok(Err(error)) => tracing::warn!(%error, "names of the given-up cluster are lost"),
-        Err(_) => tracing::warn!("names of the given-up cluster took too long to be merged"),
     }
 }

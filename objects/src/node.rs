@@ -14,6 +14,7 @@ use crate::cluster::Cluster;
 use crate::error::Result;
 use crate::events::Events;
 use crate::metrics::Metrics;
+use crate::naming::Namer;
 use crate::shard::Shard;
 
 /// Longest wait for everything to be handed over.
@@ -34,7 +35,7 @@ pub(crate) struct Parts {
     pub(crate) shard: Arc<Shard>,
     pub(crate) overlay: overlay::Node,
     pub(crate) caller: Arc<dyn Caller>,
-    pub(crate) cluster: Arc<Cluster>,
+    pub(crate) namer: Namer,
     pub(crate) announcement: Arc<watch::Sender<Announcement>>,
     pub(crate) factor: u8,
 }
@@ -165,7 +166,7 @@ impl Node {
     }
 
     pub(crate) fn cluster(&self) -> &Cluster {
-        &self.inner.parts.cluster
+        &self.inner.parts.namer.cluster
     }
 }
 

@@ -1,11 +1,9 @@
 //! What a node does with objects: makes, finds, describes, restores and deletes them.
 
-use bytes::Bytes;
-use objects_proto::caller::{Completion, HandleId};
 use objects_proto::handle::Handle;
-use objects_proto::kinds_table::encode_state;
-use objects_proto::machine::{Command, Creation};
+use objects_proto::machine::Command;
 use objects_proto::message::Description;
+use objects_proto::naming::{self, NamingNode, NewObject};
 use objects_proto::object::{ObjectId, Version};
 use objects_proto::outcome::{Cause, Outcome};
 use objects_proto::proxy::{Callable, Proxy};
@@ -14,13 +12,11 @@ use objects_proto::shared::SharedObject;
 use overlay_proto::Duration;
 
 use crate::error::{Error, Result};
-use crate::naming;
-use crate::node::{Node, Parts};
+use crate::naming::OPERATION_TIMEOUT;
+use crate::node::Node;
 use crate::pending;
-use crate::waiting::{Created, Inspected, Recovered};
+use crate::waiting::Recovered;
 
-/// How long operations other than calls wait for their end.
-pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the directory of names may take to answer before it counts as lost.
 const NAMES_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -31,15 +27,9 @@ impl Node {
     /// # Errors
     /// [`Error::NotExecuted`]: there is no object, or one that nobody can reach.
     pub async fn create<K: SharedObject>(&self, value: K) -> Result<K::Proxy> {
-        let state = encode_state(&value).map_err(Error::NotExecuted)?;
-        let (reference, handle) = self
-            .create_raw(K::KIND, K::VERSION, state, OPERATION_TIMEOUT)
-            .await?;
-        Ok(K::Proxy::from_handle(Handle::opened(
-            reference,
-            self.parts().caller.clone(),
-            handle,
-        )))
+        let object = self.new_object(&value)?;
+        let made = self.create_object(object).await?;
+        Ok(K::Proxy::from_handle(made))
     }
 
     /// Makes an object with a name that no object has yet. Founds a cluster if there is none.
@@ -49,13 +39,9 @@ impl Node {
     /// [`create`](Self::create) says. [`Error::NameUnknown`]: there is an object, and
     /// [`find`](Self::find) tells later whether it has the name.
     pub async fn create_named<K: SharedObject>(&self, name: &str, value: K) -> Result<K::Proxy> {
-        if naming::lookup(self.cluster(), name).await?.is_some() {
-            return Err(Error::AlreadyExists(name.to_owned()));
-        }
-        match self.create_and_bind(name, value).await? {
-            Ok(proxy) => Ok(proxy),
-            Err(_taken_by) => Err(Error::AlreadyExists(name.to_owned())),
-        }
+        let object = self.new_object(&value)?;
+        let made = naming::create_named(&self.parts().namer, name, object).await?;
+        Ok(K::Proxy::from_handle(made))
     }
 
     /// The object with this name; made with `initial` if there is none. Of several nodes that
@@ -65,13 +51,9 @@ impl Node {
     /// [`Error::WrongKind`], or those of [`create_named`](Self::create_named) but
     /// `AlreadyExists`.
     pub async fn get_or_create<K: SharedObject>(&self, name: &str, initial: K) -> Result<K::Proxy> {
-        if let Some(reference) = naming::lookup(self.cluster(), name).await? {
-            return self.bind_checked::<K>(name, reference);
-        }
-        match self.create_and_bind(name, initial).await? {
-            Ok(proxy) => Ok(proxy),
-            Err(taken_by) => self.bind_checked::<K>(name, taken_by),
-        }
+        let object = self.new_object(&initial)?;
+        let found = naming::get_or_create(&self.parts().namer, name, object).await?;
+        Ok(K::Proxy::from_handle(found))
     }
 
     /// The object with this name.
@@ -79,9 +61,8 @@ impl Node {
     /// # Errors
     /// [`Error::NotFound`], [`Error::WrongKind`], [`Error::NoCluster`], or how the lookup failed.
     pub async fn find<K: SharedObject>(&self, name: &str) -> Result<K::Proxy> {
-        let found = naming::lookup(self.cluster(), name).await?;
-        let reference = found.ok_or_else(|| Error::NotFound(name.to_owned()))?;
-        self.bind_checked::<K>(name, reference)
+        let found = naming::find(&self.parts().namer, name, K::KIND).await?;
+        Ok(K::Proxy::from_handle(found))
     }
 
     /// Binds a reference. Nothing is sent: whether the object exists, its first call tells.
@@ -96,9 +77,9 @@ impl Node {
     /// [`Error::NotExecuted`], or [`Error::Indeterminate`]: it may be deleted, or be later.
     pub async fn delete(&self, object: &impl AsRef<RawRef>) -> Result<()> {
         let target = object.as_ref();
-        naming::unbind(self.cluster(), target.id).await?;
-        let completion = self.delete_raw(target).await;
-        match completion.outcome {
+        let namer = &self.parts().namer;
+        namer.unbind(target.id).await?;
+        match namer.delete(target.clone()).await {
             Outcome::Returned(_) | Outcome::Executed => Ok(()),
             Outcome::NotExecuted(Cause::Deleted) => Ok(()),
             Outcome::NotExecuted(cause) => Err(Error::NotExecuted(cause)),
@@ -112,13 +93,8 @@ impl Node {
     /// # Errors
     /// [`Error::NotExecuted`].
     pub async fn inspect(&self, object: &impl AsRef<RawRef>) -> Result<Description> {
-        let (target, timeout) = (object.as_ref().clone(), OPERATION_TIMEOUT);
-        let command = |ticket| Command::Inspect {
-            ticket,
-            target,
-            timeout,
-        };
-        let inspected: Inspected = pending::ask(&self.parts().shard, command).await;
+        let target = object.as_ref().clone();
+        let inspected = self.parts().namer.inspect(target, OPERATION_TIMEOUT).await;
         inspected.map_err(Error::NotExecuted)
     }
 
@@ -153,85 +129,14 @@ impl Node {
         }
     }
 
-    /// Makes an object of which the encoded state is known, and the handle that it was born
-    /// with.
-    pub(crate) async fn create_raw(
-        &self,
-        kind: &str,
-        kind_version: u32,
-        state: Bytes,
-        timeout: Duration,
-    ) -> Result<(RawRef, HandleId)> {
-        let Parts {
-            shard,
-            caller,
-            factor,
-            ..
-        } = self.parts();
-        let handle = caller.open_handle();
-        let creation = Creation {
-            kind: kind.to_owned(),
-            kind_version,
-            state,
-            factor: *factor,
-            id: None,
-            members: None,
-            handle,
-            timeout,
-        };
-        let created: Created =
-            pending::ask(shard, |ticket| Command::Create { ticket, creation }).await;
-        match created {
-            Ok(reference) => Ok((reference, handle)),
-            Err(cause) => {
-                caller.release_handle(handle);
-                Err(Error::NotExecuted(cause))
-            }
-        }
+    /// Makes an object without a name.
+    pub(crate) async fn create_object(&self, object: NewObject) -> Result<Handle> {
+        let made = naming::create(&self.parts().namer, object).await;
+        made.map_err(Error::NotExecuted)
     }
 
-    /// Makes an object and gives it a name; `Err` is the object that has the name already.
-    async fn create_and_bind<K: SharedObject>(
-        &self,
-        name: &str,
-        value: K,
-    ) -> Result<Result<K::Proxy, RawRef>> {
-        let proxy = self.create(value).await?;
-        let own = proxy.handle().reference();
-        match naming::bind(self.cluster(), name, own).await {
-            Ok(None) => Ok(Ok(proxy)),
-            Ok(Some(taken_by)) => {
-                let _nobody_knows_it = self.delete_raw(own).await;
-                Ok(Err(taken_by))
-            }
-            Err(error) => {
-                if error.changed_nothing() {
-                    let _nobody_knows_it = self.delete_raw(own).await;
-                }
-                Err(error)
-            }
-        }
-    }
-
-    fn bind_checked<K: SharedObject>(&self, name: &str, reference: RawRef) -> Result<K::Proxy> {
-        if &*reference.kind == K::KIND {
-            Ok(self.get(Ref::<K>::from_raw(reference)))
-        } else {
-            Err(Error::WrongKind {
-                name: name.to_owned(),
-                expected: K::KIND.to_owned(),
-                found: reference.kind_name(),
-            })
-        }
-    }
-
-    async fn delete_raw(&self, target: &RawRef) -> Completion {
-        let (target, timeout) = (target.clone(), OPERATION_TIMEOUT);
-        let command = |ticket| Command::Delete {
-            ticket,
-            target,
-            timeout,
-        };
-        pending::ask(&self.parts().shard, command).await
+    fn new_object<K: SharedObject>(&self, value: &K) -> Result<NewObject> {
+        let object = NewObject::of(value, self.parts().factor, OPERATION_TIMEOUT);
+        object.map_err(Error::NotExecuted)
     }
 }

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use objects_proto::caller::Caller;
 use objects_proto::config::ObjectsConfig;
 use objects_proto::kinds_table::KindTable;
+use objects_proto::naming::Names;
 use objects_proto::object::ObjectId;
+use objects_proto::reference::RawRef;
 use overlay::{OverlayEvent, Role};
 use overlay_proto::{Announcement, ClusterRecord, Duration};
 use tokio::runtime::Handle;
@@ -19,7 +21,7 @@ use crate::directory::Directory;
 use crate::error::{Result, StartError};
 use crate::executor::{Executors, Work};
 use crate::handler::Handler;
-use crate::names::Names;
+use crate::naming::{self, DISCARDS_MAX, Namer};
 use crate::node::{Node, Parts};
 use crate::publishing;
 use crate::shard::Shard;
@@ -92,25 +94,19 @@ pub(crate) async fn start(plan: Plan) -> Result<Node> {
             return Err(StartError::Executor(error).into());
         }
     }
-    let (own, calls) = (overlay.clone(), caller.clone());
-    let cluster = Arc::new(Cluster::new(
-        shard.clone(),
-        own,
-        calls,
-        cluster,
-        unfit,
-        factor,
-    ));
+    let own = overlay.clone();
+    let cluster = Cluster::new(shard.clone(), own, caller.clone(), cluster, unfit, factor);
+    let (namer, unused) = namer(&shard, &caller, Arc::new(cluster));
     let announcement = Arc::new(watch::Sender::new(announcement));
     let parts = Parts {
         shard,
         overlay,
         caller,
-        cluster,
+        namer,
         announcement,
         factor,
     };
-    let tasks = Mutex::new(Some(spawn(&parts, lookups, meetings)));
+    let tasks = Mutex::new(Some(spawn(&parts, lookups, meetings, unused)));
     let node = Node::new(parts, tasks);
     if role == Role::Member {
         see_itself(&node).await;
@@ -142,18 +138,35 @@ fn handler(kinds: Arc<KindTable>, config: ObjectsConfig, threads: usize) -> (Han
     )
 }
 
+fn namer(
+    shard: &Arc<Shard>,
+    caller: &Arc<dyn Caller>,
+    cluster: Arc<Cluster>,
+) -> (Namer, mpsc::Receiver<RawRef>) {
+    let (discards, unused) = mpsc::channel(DISCARDS_MAX);
+    let namer = Namer {
+        shard: shard.clone(),
+        caller: caller.clone(),
+        cluster,
+        discards,
+    };
+    (namer, unused)
+}
+
 fn spawn(
     parts: &Parts,
     lookups: mpsc::Receiver<ObjectId>,
     meetings: mpsc::Receiver<OverlayEvent>,
+    unused: mpsc::Receiver<RawRef>,
 ) -> JoinSet<()> {
     let Parts {
         shard,
         overlay,
-        cluster,
+        namer,
         announcement,
         ..
     } = parts;
+    let cluster = &namer.cluster;
     let mut tasks = JoinSet::new();
     let timed = shard.clone();
     tasks.spawn(async move { timed.run_timers().await });
@@ -169,11 +182,8 @@ fn spawn(
         cluster.clone(),
         shard.events().listen(),
     ));
-    tasks.spawn(background::meet_clusters(
-        cluster.clone(),
-        shard.clone(),
-        meetings,
-    ));
+    tasks.spawn(background::meet_clusters(namer.clone(), meetings));
+    tasks.spawn(naming::run_discards(namer.clone(), unused));
     let (load, announcement) = (shard.load(), announcement.clone());
     tasks.spawn(background::announce_load(
         overlay.clone(),

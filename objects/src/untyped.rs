@@ -6,6 +6,7 @@ use bytes::Bytes;
 use objects_proto::caller::Invocation;
 use objects_proto::error::{CallError, MethodFailure};
 use objects_proto::execution::Codec;
+use objects_proto::naming::{self, NewObject};
 use objects_proto::object::{MethodId, ObjectId};
 use objects_proto::outcome::{Cause, Failure, Outcome};
 use objects_proto::reference::RawRef;
@@ -13,7 +14,6 @@ use overlay_proto::{Duration, codec};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::naming;
 use crate::node::Node;
 
 impl Node {
@@ -36,7 +36,7 @@ impl Node {
     /// [`Error::NotFound`], or how the lookup failed.
     pub async fn resolve(&self, object: &str) -> Result<RawRef> {
         let Some(id) = object_id(object) else {
-            let found = naming::lookup(self.cluster(), object).await?;
+            let found = naming::lookup(&self.parts().namer, object).await?;
             return found.ok_or_else(|| Error::NotFound(object.to_owned()));
         };
         match self.inspect(&RawRef::bare(id, "")).await {
@@ -67,29 +67,21 @@ impl Node {
         let hosted = view.hosts().filter_map(|member| member.record.kind(kind));
         let version = hosted.map(|kind| kind.version).max();
         let version = version.ok_or_else(|| Error::UnknownKind(kind.to_owned()))?;
-        if let Some(name) = name
-            && naming::lookup(self.cluster(), name).await?.is_some()
-        {
-            return Err(Error::AlreadyExists(name.to_owned()));
-        }
         let encoded = codec::encode(&state)
             .map_err(|error| Error::NotExecuted(Cause::Arguments(error.to_string())))?;
-        let created = self
-            .create_raw(kind, version, Bytes::from(encoded), timeout)
-            .await;
-        let (reference, handle) = created?;
-        self.parts().caller.release_handle(handle);
-        let Some(name) = name else {
-            return Ok(reference);
+        let parts = self.parts();
+        let object = NewObject {
+            kind: kind.to_owned(),
+            kind_version: version,
+            state: Bytes::from(encoded),
+            factor: parts.factor,
+            timeout,
         };
-        match naming::bind(self.cluster(), name, &reference).await {
-            Ok(None) => Ok(reference),
-            Ok(Some(_taken_by)) => {
-                self.delete(&reference).await?;
-                Err(Error::AlreadyExists(name.to_owned()))
-            }
-            Err(error) => Err(error),
-        }
+        let made = match name {
+            Some(name) => naming::create_named(&parts.namer, name, object).await?,
+            None => self.create_object(object).await?,
+        };
+        Ok(made.reference().clone())
     }
 
     /// Makes a call by the method's name, with JSON arguments in the order of the method. The

@@ -18,6 +18,7 @@ use crate::depth::{STATE_DEPTH_MAX, is_shallow};
 use crate::method::Method;
 use crate::object::MethodId;
 use crate::outcome::Cause;
+use crate::register::{MethodInfo, Methods};
 use crate::reply::Dispatch;
 use crate::shared::SharedObject;
 
@@ -94,17 +95,6 @@ impl KindTable {
         self.kinds.get(kind)
     }
 
-    /// A kind's method by its id.
-    ///
-    /// # Errors
-    /// [`Cause::UnknownKind`] or [`Cause::UnknownMethod`].
-    pub fn method(&self, kind: &str, method: MethodId) -> Result<&'static Method, Cause> {
-        let found = self
-            .get(kind)
-            .ok_or_else(|| Cause::UnknownKind(kind.to_string()))?;
-        method_of(&**found, method)
-    }
-
     /// The hosted kinds in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Kind>> {
         self.kinds.values()
@@ -123,6 +113,21 @@ impl KindTable {
                 .collect(),
         };
         self.iter().map(hosted).collect()
+    }
+}
+
+impl Methods for KindTable {
+    fn method(&self, kind: &str, version: u32, id: MethodId) -> Option<MethodInfo> {
+        let kind = self.get(kind).filter(|kind| kind.version() == version)?;
+        let method = kind.methods().iter().find(|method| method.id == id)?;
+        Some(MethodInfo {
+            write: method.write,
+            asynchronous: method.asynchronous,
+        })
+    }
+
+    fn hosts(&self, kind: &str, version: u32) -> bool {
+        self.get(kind).is_some_and(|kind| kind.version() == version)
     }
 }
 

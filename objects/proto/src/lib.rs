@@ -27,6 +27,7 @@ pub mod kinds_table;
 pub mod machine;
 pub mod message;
 pub mod method;
+pub mod naming;
 pub mod object;
 pub mod objects;
 pub mod outcome;

@@ -191,14 +191,14 @@ fn a_kind_is_named_after_its_type_unless_told_otherwise() {
         .collect();
     assert_eq!(hosted, [("Light", 1), ("test.Awkward", 3)]);
     assert_eq!(kinds.hosted()[0].methods, ["set", "level"]);
+    let method = |kind, version, name| kinds.method(kind, version, MethodId::of(name));
     assert_eq!(
-        kinds
-            .method("Light", MethodId::of("set"))
-            .map(|found| found.write),
-        Ok(true)
+        method("Light", 1, "set").map(|found| found.write),
+        Some(true)
     );
-    assert!(kinds.method("Light", MethodId::of("explode")).is_err());
-    assert!(kinds.method("Lamp", MethodId::of("set")).is_err());
+    assert!(method("Light", 1, "explode").is_none());
+    assert!(method("Light", 2, "set").is_none() && !kinds.hosts("Light", 2));
+    assert!(method("Lamp", 1, "set").is_none());
 }
 
 #[test]

@@ -1,28 +1,31 @@
 //! The directory of names: a shared object itself, hosted by every host.
 
-use std::collections::BTreeMap;
-use std::ops::Bound;
+use alloc::borrow::ToOwned;
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Bound;
 
-use objects_proto::object::ObjectId;
-use objects_proto::reference::RawRef;
+use objects_macros::shared;
 use serde::{Deserialize, Serialize};
 
-use crate::shared;
+use crate::object::ObjectId;
+use crate::reference::RawRef;
 
 /// Longest name of an object, bytes.
 pub const NAME_BYTES_MAX: usize = 256;
 /// Most names in one answer of a listing.
-pub(crate) const LISTING_MAX: u32 = 500;
+pub const LISTING_MAX: u32 = 500;
 
 /// Names of objects. Binding is a compare-and-set, so a name has one object at most.
 #[derive(Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Names {
+pub struct Names {
     names: BTreeMap<String, RawRef>,
 }
 
 /// Why a name was not bound.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Unbound {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Unbound {
     /// It belongs to another object.
     Taken(RawRef),
     /// Empty, or longer than [`NAME_BYTES_MAX`].
@@ -31,17 +34,17 @@ pub(crate) enum Unbound {
 
 /// One name and its object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Named {
+pub struct Named {
     /// The name.
     pub name: String,
     /// The object, with the place that it had when it was named.
     pub reference: RawRef,
 }
 
-#[shared(name = "pydo.Names")]
+#[shared(crate = crate, name = "pydo.Names")]
 impl Names {
     /// Gives `name` to an object, unless another one has it. Repeating it changes nothing.
-    pub(crate) fn bind(&mut self, name: &str, reference: RawRef) -> Result<(), Unbound> {
+    pub fn bind(&mut self, name: &str, reference: RawRef) -> Result<(), Unbound> {
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             return Err(Unbound::BadName);
         }
@@ -56,22 +59,29 @@ impl Names {
     }
 
     /// The object with this name.
-    pub(crate) fn lookup(&self, name: &str) -> Option<RawRef> {
+    pub fn lookup(&self, name: &str) -> Option<RawRef> {
         self.names.get(name).cloned()
     }
 
     /// Whether the object has a name.
-    pub(crate) fn is_named(&self, object: ObjectId) -> bool {
+    pub fn is_named(&self, object: ObjectId) -> bool {
         self.names.values().any(|bound| bound.id == object)
     }
 
     /// Takes every name of the object away.
-    pub(crate) fn unbind(&mut self, object: ObjectId) {
+    pub fn unbind(&mut self, object: ObjectId) {
         self.names.retain(|_, bound| bound.id != object);
     }
 
+    /// Takes a name away from an object, if it still has it: a compare-and-set, too.
+    pub fn release(&mut self, name: &str, object: ObjectId) {
+        if self.names.get(name).is_some_and(|bound| bound.id == object) {
+            self.names.remove(name);
+        }
+    }
+
     /// Names with this prefix behind `after`, in order, at most [`LISTING_MAX`].
-    pub(crate) fn list(&self, prefix: &str, after: Option<String>, limit: u32) -> Vec<Named> {
+    pub fn list(&self, prefix: &str, after: Option<String>, limit: u32) -> Vec<Named> {
         let start = match after {
             Some(after) if after.as_str() >= prefix => Bound::Excluded(after),
             _ => Bound::Included(prefix.to_owned()),
@@ -112,6 +122,16 @@ mod tests {
         names.unbind(ObjectId(1));
         assert_eq!(names.bind("hits", object(2)), Ok(()));
         assert!(names.is_named(ObjectId(2)) && !names.is_named(ObjectId(1)));
+    }
+
+    #[test]
+    fn a_name_is_taken_away_only_from_the_object_that_has_it() {
+        let mut names = Names::default();
+        names.bind("hits", object(1)).unwrap();
+        names.release("hits", ObjectId(2));
+        assert_eq!(names.lookup("hits"), Some(object(1)));
+        names.release("hits", ObjectId(1));
+        assert_eq!(names.lookup("hits"), None);
     }
 
     #[test]
