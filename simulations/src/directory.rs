@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use overlay_proto::{Duration, Instant};
 
+use crate::kernel::{Kernel, SimMachine};
 use crate::seed::{Dice, Seed};
 
 /// Records kept of one key, the newest last.
@@ -102,6 +103,15 @@ impl<K: Ord, V: Clone> Directory<K, V> {
         self.dice
             .duration(self.conditions.low, self.conditions.high)
     }
+}
+
+/// Whether a node reaches at least half of the others: then it reaches the directory.
+pub fn online<M: SimMachine, A>(kernel: &Kernel<M, A>, node: u32) -> bool {
+    let reached = kernel
+        .running()
+        .filter(|other| kernel.reachable(node, *other))
+        .count();
+    2 * reached >= kernel.running().count()
 }
 
 #[cfg(test)]

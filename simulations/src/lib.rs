@@ -6,10 +6,11 @@
 //!
 //! Modules import only leftwards in this order: `seed · trace · queue · conditions · network ·
 //! faults · kernel · environment · world`, then the environment's parts `gossip · directory ·
-//! oracle · witness · invariants`, then `scenario`, the worlds `{membership, register, finder}`,
-//! and `report · run`.
+//! caller · oracle · witness · invariants`, then `scenario`, the worlds `{membership, register,
+//! finder}` and `names`, and `report · run`.
 #![forbid(unsafe_code)]
 
+pub mod caller;
 pub mod conditions;
 pub mod directory;
 pub mod environment;
@@ -19,6 +20,7 @@ pub mod gossip;
 pub mod invariants;
 pub mod kernel;
 pub mod membership;
+pub mod names;
 pub mod network;
 pub mod oracle;
 pub mod queue;

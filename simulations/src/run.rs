@@ -11,6 +11,7 @@ use overlay_proto::Instant;
 use crate::finder;
 use crate::kernel::{Kernel, SimMachine, Violation};
 use crate::membership;
+use crate::names;
 use crate::register;
 use crate::report::{EVENTS_KEPT, Failure, Report, millis};
 use crate::scenario::{Scenario, Workload};
@@ -104,6 +105,10 @@ impl Plan {
             }
             Workload::Directory => {
                 let world = finder::run(&self.scenario, nodes, root, keep);
+                self.report(seed, &world.kernel)
+            }
+            Workload::Names => {
+                let world = names::run(&self.scenario, nodes, root, keep, None);
                 self.report(seed, &world.kernel)
             }
             Workload::Register => {

@@ -16,6 +16,8 @@ pub enum Workload {
     Register,
     /// The directory's cores: records, lookups, stores.
     Directory,
+    /// The object machine and production's naming: names made by several at once.
+    Names,
 }
 
 /// Kinds of fault, as they are named in a scenario.
@@ -116,6 +118,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("membership", include_str!("../scenarios/membership.toml")),
     ("register", include_str!("../scenarios/register.toml")),
     ("directory", include_str!("../scenarios/directory.toml")),
+    ("names", include_str!("../scenarios/names.toml")),
 ];
 
 impl Scenario {

@@ -2,5 +2,7 @@
 
 pub mod incarnation_monotonic;
 pub mod left_stays_left;
+pub mod names_unique;
 pub mod no_live_member_buried;
+pub mod no_orphans;
 pub mod view_converges;

@@ -25,7 +25,7 @@ use self::hints::Hints;
 use self::journal::{KIND, Output};
 use self::tracked::Tracked;
 use self::workload::Place;
-use crate::directory::{Directory, DirectoryConditions};
+use crate::directory::{Directory, DirectoryConditions, online};
 use crate::environment::{Ending, Environment, Start, Transmitted, over_the_wire};
 use crate::faults::{Fault, FaultPlan};
 use crate::kernel::Kernel;
@@ -227,15 +227,6 @@ impl Register {
                 .is_some_and(|one| one.id == *object)
         })
     }
-
-    /// Whether a node reaches at least half of the others: then it reaches the directory.
-    fn online(kernel: &ObjectsKernel, node: u32) -> bool {
-        let reached = kernel
-            .running()
-            .filter(|other| kernel.reachable(node, *other))
-            .count();
-        2 * reached >= kernel.running().count()
-    }
 }
 
 impl Environment<Objects> for Register {
@@ -271,7 +262,7 @@ impl Environment<Objects> for Register {
                 kernel.command(node, took, Command::Executed(executed));
             }
             Event::Lookup(object) => {
-                let online = Self::online(kernel, node);
+                let online = online(kernel, node);
                 let (after, records) = self.directory.get(kernel.now(), online, &object);
                 kernel.count("lookups", 1);
                 if !records.is_empty() {
@@ -283,7 +274,7 @@ impl Environment<Objects> for Register {
                 object,
                 configuration,
             } => {
-                let online = Self::online(kernel, node);
+                let online = online(kernel, node);
                 let record = DirectoryRecord {
                     object,
                     kind: KIND.to_owned(),

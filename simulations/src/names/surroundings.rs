@@ -1,0 +1,276 @@
+//! What surrounds the machines: the directory, views, executors, and answers on their way.
+
+use std::sync::Arc;
+
+use objects_proto::config::ObjectsConfig;
+use objects_proto::directory::DirectoryRecord;
+use objects_proto::guard::Unguarded;
+use objects_proto::kinds_table::KindTable;
+use objects_proto::machine::{Command, Event, Ticket};
+use objects_proto::message::Message;
+use objects_proto::naming::{Names, NamingNode};
+use objects_proto::object::{Configuration, ObjectId};
+use objects_proto::objects::Objects;
+use objects_proto::reference::RawRef;
+use objects_proto::servant::{ServantLimits, Servants};
+use objects_proto::shared::SharedObject;
+use overlay_proto::member::{HostedKind, MemberRecord};
+use overlay_proto::view::{Member, MembershipView};
+use overlay_proto::{Duration, ProcessId};
+
+use super::jobs::{Job, Life};
+use super::kinds::Counter;
+use super::process::SimNode;
+use super::{AUDIT_AFTER, Alarm, LOOK_PERIOD, Naming, NamingKernel, ROOT, STOPPED};
+use crate::caller::{Answer, SimCaller};
+use crate::directory::online;
+use crate::environment::{Ending, Environment, Start, Transmitted, over_the_wire};
+use crate::invariants::no_orphans::Excuse;
+
+/// How long it takes at most until a process hears that the directory of names has moved.
+const HEARD_WITHIN: Duration = Duration::from_secs(2);
+
+impl Naming {
+    /// The directory of names has a new replica set; the news spread.
+    pub(super) fn moved(&mut self, kernel: &mut NamingKernel, root: &RawRef) {
+        let Some(configuration) = &root.configuration else {
+            return;
+        };
+        let now = kernel.now();
+        self.root_sets.configured(now, (**configuration).clone());
+        self.root_sets.process_ended(now, |one| kernel.runs(one));
+        self.root = Some(root.clone());
+        let processes: Vec<ProcessId> = self.lives.keys().copied().collect();
+        for process in processes {
+            let after = self.dice.duration(Duration::ZERO, HEARD_WITHIN);
+            kernel.alarm(after, Alarm::Hear(process));
+        }
+    }
+
+    fn hear(&mut self, kernel: &mut NamingKernel, process: ProcessId) {
+        if let (Some(life), Some(root)) = (self.lives.get(&process), &self.root) {
+            life.node.hear(root.clone());
+            self.poll(kernel, process);
+        }
+    }
+
+    /// The machine of a node answered.
+    fn answered(&mut self, kernel: &mut NamingKernel, node: u32, ticket: Ticket, answer: Answer) {
+        let Some(process) = kernel.process(node) else {
+            return;
+        };
+        let Some(life) = self.lives.get(&process) else {
+            return;
+        };
+        life.node.caller.answer(ticket, answer);
+        self.poll(kernel, process);
+    }
+
+    fn reconfigured(
+        &mut self,
+        kernel: &mut NamingKernel,
+        object: ObjectId,
+        configuration: Configuration,
+    ) {
+        kernel.count("reconfigurations", 1);
+        if object == ROOT {
+            let root = RawRef {
+                configuration: Some(Arc::new(configuration)),
+                ..RawRef::bare(ROOT, Names::KIND)
+            };
+            self.moved(kernel, &root);
+        } else if let Some(made) = self.made.get_mut(&object) {
+            made.sets.configured(kernel.now(), configuration);
+            made.sets
+                .process_ended(kernel.now(), |one| kernel.runs(one));
+        }
+    }
+
+    fn look(&mut self, kernel: &mut NamingKernel, process: ProcessId) {
+        let Some(node) = kernel
+            .node_of(&process.peer)
+            .filter(|_| kernel.runs(&process))
+        else {
+            return;
+        };
+        if !kernel.paused(node)
+            && let Some(view) = self.hints.look(kernel, node)
+        {
+            let view = hosting(&view, &self.kinds.hosted());
+            kernel.command(node, Duration::ZERO, Command::View(view));
+        }
+        kernel.alarm(LOOK_PERIOD, Alarm::Look(process));
+    }
+
+    fn looked_up(&mut self, kernel: &mut NamingKernel, node: u32, object: ObjectId) {
+        let online = online(kernel, node);
+        let (after, records) = self.directory.get(kernel.now(), online, &object);
+        kernel.count("lookups", 1);
+        if !records.is_empty() {
+            kernel.command(node, after, Command::DirectoryFound { object, records });
+        }
+        kernel.command(node, after, Command::DirectoryExhausted(object));
+    }
+
+    fn published(
+        &mut self,
+        kernel: &NamingKernel,
+        node: u32,
+        object: ObjectId,
+        configuration: Configuration,
+    ) {
+        let kind = if object == ROOT {
+            Names::KIND
+        } else {
+            Counter::KIND
+        };
+        let record = DirectoryRecord {
+            object,
+            kind: kind.to_owned(),
+            configuration,
+        };
+        if let Some(record) = record.encode() {
+            let online = online(kernel, node);
+            self.directory.put(kernel.now(), online, object, record);
+        }
+    }
+}
+
+/// The same view of hosts that host these kinds.
+fn hosting(view: &MembershipView, kinds: &[HostedKind]) -> MembershipView {
+    let members = view.members().iter().map(|member| Member {
+        record: Arc::new(MemberRecord {
+            kinds: kinds.to_vec(),
+            ..MemberRecord::clone(&member.record)
+        }),
+        state: member.state,
+    });
+    MembershipView::new(view.version, members.collect())
+}
+
+impl Environment<Objects> for Naming {
+    type Alarm = Alarm;
+
+    fn start(&mut self, _kernel: &mut NamingKernel, start: Start) -> Objects {
+        let kinds = if start.node < self.hosts {
+            self.kinds.clone()
+        } else {
+            Arc::new(KindTable::default())
+        };
+        let node = SimNode::new(SimCaller::new(start.seed), self.mutant);
+        let servants = Servants::new(
+            kinds.clone(),
+            node.caller().clone(),
+            ServantLimits::default(),
+        );
+        let life = Life {
+            node,
+            servants,
+            tasks: Vec::new(),
+        };
+        self.lives.insert(start.process, life);
+        let config = ObjectsConfig::default();
+        Objects::new(config, start.process, kinds, start.seed.value())
+    }
+
+    fn started(&mut self, kernel: &mut NamingKernel, start: Start) {
+        kernel.alarm(Duration::from_millis(1), Alarm::Look(start.process));
+        let after = self.dice.duration(Duration::ZERO, HEARD_WITHIN);
+        kernel.alarm(after, Alarm::Hear(start.process));
+    }
+
+    fn transmit(&mut self, message: Message) -> Result<Transmitted<Message>, String> {
+        over_the_wire(&message)
+    }
+
+    fn event(&mut self, kernel: &mut NamingKernel, node: u32, event: Event) {
+        match event {
+            Event::Created { ticket, result } => {
+                self.answered(kernel, node, ticket, Answer::Created(result));
+            }
+            Event::Completed { ticket, completion } => {
+                self.answered(kernel, node, ticket, Answer::Completed(completion));
+            }
+            Event::Inspected { ticket, result } => {
+                self.answered(kernel, node, ticket, Answer::Inspected(result));
+            }
+            Event::Execute(execution) => {
+                let took = Duration::from_micros(self.dice.between(20, 500));
+                let process = kernel.process(node);
+                if let Some(life) = process.and_then(|one| self.lives.get_mut(&one)) {
+                    let executed = life.servants.run_sync(execution, &Unguarded);
+                    kernel.command(node, took, Command::Executed(executed));
+                }
+            }
+            Event::Lookup(object) => self.looked_up(kernel, node, object),
+            Event::Publish {
+                object,
+                configuration,
+            } => self.published(kernel, node, object, configuration),
+            Event::Reconfigured {
+                object,
+                configuration,
+            } => self.reconfigured(kernel, object, configuration),
+            Event::TookOver { .. } => kernel.count("takeovers", 1),
+            Event::Drained { .. } => kernel.stop(node),
+            Event::Load(_) | Event::Recovered { .. } => {}
+        }
+    }
+
+    fn alarm(&mut self, kernel: &mut NamingKernel, alarm: Alarm) {
+        match alarm {
+            Alarm::Look(process) => self.look(kernel, process),
+            Alarm::Hear(process) => self.hear(kernel, process),
+            Alarm::Poll(process) => self.poll(kernel, process),
+            Alarm::Found => self.found(kernel),
+            Alarm::Contest(number) => self.contest(kernel, number),
+            Alarm::Make { contest, process } => self.make(kernel, contest, process),
+            Alarm::Audit => self.audit(kernel),
+            Alarm::Judge => self.judge(kernel),
+        }
+    }
+
+    fn leave(&mut self, kernel: &mut NamingKernel, node: u32) {
+        kernel.command(node, Duration::ZERO, Command::Drain);
+    }
+
+    fn ended(&mut self, kernel: &mut NamingKernel, process: ProcessId, _how: Ending) {
+        self.hints.ended(process);
+        let now = kernel.now();
+        self.root_sets.process_ended(now, |one| kernel.runs(one));
+        for made in self.made.values_mut() {
+            made.sets.process_ended(now, |one| kernel.runs(one));
+        }
+        let tasks = self.lives.remove(&process).map(|life| life.tasks);
+        for task in tasks.into_iter().flatten() {
+            let left = match task.job {
+                Job::Make(_) => task.node.made().map(|made| made.id),
+                Job::Discard(object) => Some(object),
+                Job::Found | Job::Look(_) | Job::Inspect(_) => None,
+            };
+            if matches!(task.job, Job::Make(_)) {
+                kernel.count("creators that ended", 1);
+            }
+            if let Some(made) = left.and_then(|object| self.made.get_mut(&object)) {
+                made.excuse = Some(Excuse::CreatorEnded);
+            }
+        }
+    }
+
+    fn resumed(&mut self, kernel: &mut NamingKernel, node: u32, slept: Duration) {
+        if slept < STOPPED {
+            return;
+        }
+        if self.dice.chance(0.5) {
+            kernel.discard_received(node);
+            kernel.command_first(node, Command::Stopped);
+        } else {
+            kernel.command(node, Duration::from_millis(5), Command::Stopped);
+        }
+    }
+
+    fn healed(&mut self, kernel: &mut NamingKernel) {
+        self.hints.heal();
+        kernel.alarm(AUDIT_AFTER, Alarm::Audit);
+    }
+}
