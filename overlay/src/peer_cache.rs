@@ -72,10 +72,7 @@ mod tests {
         let path = std::env::temp_dir().join(format!("pydo-cache-{:016x}", rand::random::<u64>()));
         let cache = PeerCache::new(path.clone());
         assert!(cache.load().is_empty());
-        let record = |n| SignedRecord {
-            body: Bytes::from(vec![n; 10]),
-            signature: Bytes::new(),
-        };
+        let record = |n| SignedRecord::new(Bytes::from(vec![n; 10]), Bytes::new());
         let many: Vec<_> = (0..100).map(record).collect();
         cache.save(&many).unwrap();
         assert_eq!(cache.load(), many[..PEERS_MAX]);

@@ -3,8 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use overlay_proto::codec;
-use overlay_proto::member::{MemberRecord, RECORD_BYTES_MAX, SignedRecord};
+use overlay_proto::member::SignedRecord;
 use overlay_proto::view::MembershipView;
 use overlay_proto::{ClusterRecord, Counters, ProcessId};
 use tokio::sync::{broadcast, mpsc, watch};
@@ -50,8 +49,7 @@ impl Shared {
     pub(crate) async fn introduce(&self, mut records: Vec<SignedRecord>) {
         let view = self.view.borrow().clone();
         records.retain(|signed| {
-            let record = codec::decode_limited::<MemberRecord>(&signed.body, RECORD_BYTES_MAX);
-            record.is_ok_and(|record| {
+            signed.claim().is_ok_and(|record| {
                 record.process.peer != self.process.peer && view.process(&record.process).is_none()
             })
         });

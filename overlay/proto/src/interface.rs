@@ -1,6 +1,7 @@
 //! What the layer above and the driver say to the overlay machine, and what it tells them.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use crate::cluster::ClusterRecord;
 use crate::id::{PeerId, ProcessId};
 use crate::machine::{LinkDown, Sink};
 use crate::member::{HostedKind, SignedRecord};
-use crate::message::Message;
+use crate::message::{GossipBatch, Message};
 use crate::view::MembershipView;
 
 /// Whether a node takes part in the membership.
@@ -48,6 +49,8 @@ pub enum Command {
     Announce(Announcement),
     /// A message on the membership topic arrived.
     Gossip(Bytes),
+    /// The same, decoded: for a driver that hands one message to many machines.
+    News(Arc<GossipBatch>),
     /// Records learned from a registry, the peer cache, mDNS or the runtime folder. They are
     /// introductions: dialled, not believed.
     Introduce(Vec<SignedRecord>),

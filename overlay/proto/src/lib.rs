@@ -2,8 +2,8 @@
 //!
 //! The `overlay` crate drives them with tokio and libp2p, the `simulations` crate in virtual
 //! time. Modules import only leftwards in this order:
-//! `id · hash · time · machine · codec · member · plain_keys · view · cluster · message ·
-//! config · counters · interface`, then `{connections, directory, registry} · membership ·
+//! `id · hash · time · machine · codec · member · plain_keys · peer_map · entry · view · cluster ·
+//! message · config · counters · interface`, then `{connections, directory, registry} · membership ·
 //! founding · overlay`.
 #![no_std]
 #![forbid(unsafe_code)]
@@ -18,6 +18,7 @@ pub mod config;
 pub mod connections;
 pub mod counters;
 pub mod directory;
+pub mod entry;
 pub mod founding;
 pub mod hash;
 pub mod id;
@@ -27,6 +28,7 @@ pub mod member;
 pub mod membership;
 pub mod message;
 pub mod overlay;
+pub mod peer_map;
 pub mod plain_keys;
 pub mod registry;
 pub mod time;

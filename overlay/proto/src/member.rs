@@ -2,12 +2,16 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::Bytes;
-use serde::{Deserialize, Serialize};
+use once_cell::race::OnceBox;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::codec::{self, DecodeError};
+use crate::hash::{hash_peer, mix};
 use crate::id::{PeerId, ProcessId};
 
 /// Longest encoded member record, bytes.
@@ -84,12 +88,16 @@ impl MemberRecord {
 }
 
 /// A member record as its owner signed it: relayed byte for byte.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignedRecord {
-    /// The CBOR of a [`MemberRecord`].
-    pub body: Bytes,
-    /// The owner's Ed25519 signature over `body`.
-    pub signature: Bytes,
+///
+/// Cheap to clone. All clones share the bytes and what was once decoded of them, so a process
+/// that holds one record in many places pays for it once.
+#[derive(Clone)]
+pub struct SignedRecord(Arc<Signed>);
+
+struct Signed {
+    body: Bytes,
+    signature: Bytes,
+    claim: OnceBox<Arc<MemberRecord>>,
 }
 
 /// Why a signed record was refused.
@@ -107,15 +115,40 @@ pub enum RecordError {
 }
 
 impl SignedRecord {
+    /// The CBOR of a [`MemberRecord`], and the owner's Ed25519 signature over it, as received.
+    #[must_use]
+    pub fn new(body: Bytes, signature: Bytes) -> Self {
+        Self(Arc::new(Signed {
+            body,
+            signature,
+            claim: OnceBox::new(),
+        }))
+    }
+
     /// Signs `record` with the keys of the peer that it names.
-    ///
-    /// # Panics
-    /// Never: a member record always has a CBOR form.
     #[must_use]
     pub fn sign(record: &MemberRecord, keys: &dyn Keys) -> Self {
         let body = Bytes::from(codec::encode(record).unwrap_or_default());
         let signature = Bytes::from(keys.sign(&body));
-        Self { body, signature }
+        Self::new(body, signature)
+    }
+
+    /// The CBOR of the record.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.0.body
+    }
+
+    /// The owner's signature over [`Self::body`].
+    #[must_use]
+    pub fn signature(&self) -> &Bytes {
+        &self.0.signature
+    }
+
+    /// Bytes of the record and its signature.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.body.len() + self.0.signature.len()
     }
 
     /// The record as it claims to be, if it is well formed and within limits; for a glance at
@@ -123,26 +156,68 @@ impl SignedRecord {
     ///
     /// # Errors
     /// [`RecordError::Decode`] or [`RecordError::Limits`].
-    pub fn claim(&self) -> Result<MemberRecord, RecordError> {
-        let record: MemberRecord = codec::decode_limited(&self.body, RECORD_BYTES_MAX)?;
-        if record.within_limits() {
-            Ok(record)
-        } else {
-            Err(RecordError::Limits)
-        }
+    pub fn claim(&self) -> Result<&Arc<MemberRecord>, RecordError> {
+        self.0.claim.get_or_try_init(|| {
+            let record: MemberRecord = codec::decode_limited(&self.0.body, RECORD_BYTES_MAX)?;
+            if record.within_limits() {
+                Ok(Box::new(Arc::new(record)))
+            } else {
+                Err(RecordError::Limits)
+            }
+        })
     }
 
     /// The record, if it is well formed, within limits and signed by the peer that it names.
     ///
     /// # Errors
     /// [`RecordError`].
-    pub fn open(&self, keys: &dyn Keys) -> Result<MemberRecord, RecordError> {
+    pub fn open(&self, keys: &dyn Keys) -> Result<&Arc<MemberRecord>, RecordError> {
         let record = self.claim()?;
-        if keys.verify(&record.process.peer, &self.body, &self.signature) {
+        if keys.verify(&record.process.peer, &self.0.body, &self.0.signature) {
             Ok(record)
         } else {
             Err(RecordError::Signature)
         }
+    }
+}
+
+impl PartialEq for SignedRecord {
+    fn eq(&self, other: &Self) -> bool {
+        let (one, two) = (&*self.0, &*other.0);
+        Arc::ptr_eq(&self.0, &other.0) || (&one.body, &one.signature) == (&two.body, &two.signature)
+    }
+}
+
+impl Eq for SignedRecord {}
+
+impl fmt::Debug for SignedRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SignedRecord")
+            .field("body", &self.0.body)
+            .field("signature", &self.0.signature)
+            .finish()
+    }
+}
+
+/// A [`SignedRecord`] on the wire.
+#[derive(Serialize, Deserialize)]
+#[serde(rename = "SignedRecord")]
+struct Wire {
+    body: Bytes,
+    signature: Bytes,
+}
+
+impl Serialize for SignedRecord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (body, signature) = (self.0.body.clone(), self.0.signature.clone());
+        Wire { body, signature }.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for SignedRecord {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Wire { body, signature } = Wire::deserialize(deserializer)?;
+        Ok(Self::new(body, signature))
     }
 }
 
@@ -170,4 +245,33 @@ pub enum MemberState {
     Dead,
     /// Said goodbye after handing over.
     Left,
+}
+
+impl MemberState {
+    /// Whether a member in this state is in the view.
+    #[must_use]
+    pub const fn is_living(self) -> bool {
+        matches!(self, Self::Alive | Self::Suspect)
+    }
+}
+
+/// One entry of the membership view.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// What the member says of itself.
+    pub record: Arc<MemberRecord>,
+    /// What this node thinks of it: [`MemberState::Alive`] or [`MemberState::Suspect`].
+    pub state: MemberState,
+}
+
+impl Member {
+    /// A hash of who it is, its sequence and its state.
+    pub(crate) fn hash(&self) -> u64 {
+        let MemberRecord {
+            process, sequence, ..
+        } = &*self.record;
+        let rank = u64::from(self.state == MemberState::Suspect);
+        let seed = mix(sequence ^ mix(process.incarnation.0 ^ rank));
+        hash_peer(seed, &process.peer)
+    }
 }

@@ -95,9 +95,9 @@ impl Overlay {
         self.membership.counters()
     }
 
-    /// The view as last emitted.
+    /// The view as it is now; its version is that of the last one emitted.
     #[must_use]
-    pub fn view(&self) -> &MembershipView {
+    pub fn view(&self) -> MembershipView {
         self.membership.view()
     }
 
@@ -129,7 +129,7 @@ impl Overlay {
             .chain(self.membership.sample(limit))
             .take(limit)
             .take_while(|record| {
-                bytes += record.body.len() + record.signature.len();
+                bytes += record.size();
                 bytes <= LIST_BYTES
             })
             .collect()

@@ -70,6 +70,12 @@ impl Contacts {
         }
     }
 
+    /// Whether there is nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.contacts.is_empty()
+    }
+
     /// Whether anybody is left who was not dialled in vain yet.
     #[must_use]
     pub fn any_untried(&self) -> bool {

@@ -1,6 +1,6 @@
 //! The links that are up, when they were used, and which of them are surplus.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::config::ConnectionsConfig;
@@ -104,7 +104,7 @@ impl Links {
         &self,
         now: Instant,
         config: &ConnectionsConfig,
-        keep: &BTreeSet<ProcessId>,
+        keep: &[ProcessId],
     ) -> Vec<ProcessId> {
         let over = self.links.len().saturating_sub(config.degree_max);
         if over == 0 {

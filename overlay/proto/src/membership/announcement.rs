@@ -3,7 +3,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::{Cx, Entry, Membership};
+use super::{Cx, Membership};
+use crate::entry::Entry;
 use crate::id::ProcessId;
 use crate::interface::{Announcement, Outbox, Role, Timer};
 use crate::member::{

@@ -5,8 +5,9 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::table::{BUCKETS, News};
-use super::{Cx, Entry, Membership};
+use super::table::BUCKETS;
+use super::{Cx, Membership};
+use crate::entry::{Entry, News};
 use crate::id::{ClusterId, PeerId, ProcessId};
 use crate::interface::{Outbox, Role};
 use crate::member::{MemberState, SignedRecord};
@@ -164,8 +165,8 @@ impl Membership {
         });
         let lacking: Vec<PeerId> = listed
             .flat_map(|bucket| self.table.bucket(bucket))
-            .filter(|entry| known(&entry.record.process.peer) < Some(entry.news()))
-            .map(|entry| entry.record.process.peer)
+            .filter(|entry| known(&entry.process().peer) < Some(entry.news()))
+            .map(|entry| entry.process().peer)
             .collect();
         let want: Vec<PeerId> = theirs
             .iter()
@@ -214,7 +215,7 @@ impl Membership {
             let Some(entry) = self.table.get(peer) else {
                 continue;
             };
-            bytes += entry.signed.body.len() + entry.signed.signature.len();
+            bytes += entry.signed.size();
             entries.push(self.sync_entry(cx, entry));
             if bytes >= RECORDS_BYTES {
                 bytes = 0;
@@ -232,7 +233,7 @@ impl Membership {
         let state = if living {
             MemberState::Alive
         } else {
-            entry.state
+            entry.member.state
         };
         let age_s = if living {
             0

@@ -226,7 +226,7 @@ impl Membership {
 
     fn is_sound(&self, process: &ProcessId) -> bool {
         let entry = self.table.living_process(process);
-        entry.is_some_and(|entry| entry.state == MemberState::Alive)
+        entry.is_some_and(|entry| entry.member.state == MemberState::Alive)
     }
 
     /// A timer later than allowed says that this node itself was slow or stopped: it trusts its

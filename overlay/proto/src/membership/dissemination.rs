@@ -103,7 +103,7 @@ impl Dissemination {
         {
             bytes += EVENT_BYTES;
             if let MembershipEvent::Alive(record) = &event {
-                bytes += record.body.len() + record.signature.len();
+                bytes += record.size();
             }
             batch.events.push(event);
         }

@@ -137,8 +137,9 @@ impl Membership {
     /// `process` is in doubt from now on: the view says so, and the process hears of it on
     /// the shortest way. Whoever watches it looks at once, which brings further votes early.
     fn doubt<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, process: ProcessId) {
-        self.table
-            .update(&process.peer, |entry| entry.state = MemberState::Suspect);
+        self.table.update(&process.peer, |entry| {
+            entry.member.state = MemberState::Suspect
+        });
         self.view_moved();
         if self.probes.watches(&process) {
             self.probe(cx, process);
@@ -176,8 +177,9 @@ impl Membership {
 
     pub(super) fn clear(&mut self, process: &ProcessId) {
         if self.table.living_process(process).is_some() {
-            self.table
-                .update(&process.peer, |entry| entry.state = MemberState::Alive);
+            self.table.update(&process.peer, |entry| {
+                entry.member.state = MemberState::Alive
+            });
             self.view_moved();
         }
     }

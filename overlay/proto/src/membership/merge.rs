@@ -2,8 +2,8 @@
 
 use alloc::sync::Arc;
 
-use super::table::News;
-use super::{Cx, Entry, Membership};
+use super::{Cx, Membership};
+use crate::entry::{Entry, News};
 use crate::id::ProcessId;
 use crate::interface::{LostCause, Outbox, Role};
 use crate::member::{MemberRecord, MemberState, SignedRecord};
@@ -20,12 +20,14 @@ pub(super) enum Source {
 
 impl Membership {
     /// A batch of news arrived on the membership topic.
-    pub fn on_gossip<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, batch: GossipBatch) {
+    pub fn on_gossip<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, batch: &GossipBatch) {
         self.counters.gossip_received += 1;
-        for event in batch.events {
+        for event in &batch.events {
             self.counters.gossip_events_received += 1;
-            let news = match event {
-                MembershipEvent::Alive(record) => self.learn(cx, &record, Source::Gossip).is_some(),
+            let news = match *event {
+                MembershipEvent::Alive(ref record) => {
+                    self.learn(cx, record, Source::Gossip).is_some()
+                }
                 MembershipEvent::Left { process, sequence } => self.on_left(cx, process, sequence),
                 MembershipEvent::Suspect {
                     process,
@@ -104,7 +106,7 @@ impl Membership {
         let since = cx.now.as_micros().saturating_sub(age.as_micros() as u64);
         let since = Instant::from_micros(since);
         let Some(known) = self.table.living_process(&process) else {
-            let mut entry = Entry::new(Arc::new(record), signed, state, since);
+            let mut entry = Entry::new(record, signed, state, since);
             entry.sequence = sequence;
             return self.bury_unseen(cx, entry);
         };
@@ -128,7 +130,7 @@ impl Membership {
         state: MemberState,
         sequence: u64,
         source: Source,
-    ) -> Option<MemberRecord> {
+    ) -> Option<Arc<MemberRecord>> {
         let Ok(record) = signed.claim() else {
             self.counters.refused += 1;
             return None;
@@ -150,12 +152,12 @@ impl Membership {
         }
         if !self
             .keys
-            .verify(&process.peer, &signed.body, &signed.signature)
+            .verify(&process.peer, signed.body(), signed.signature())
         {
             self.counters.refused += 1;
             return None;
         }
-        Some(record)
+        Some(Arc::clone(record))
     }
 
     /// Another incarnation of this peer was there before, with a higher sequence.
@@ -168,7 +170,7 @@ impl Membership {
     fn admit<O: Outbox>(
         &mut self,
         cx: &mut Cx<'_, O>,
-        record: MemberRecord,
+        record: Arc<MemberRecord>,
         signed: &SignedRecord,
         source: Source,
     ) -> bool {
@@ -176,7 +178,7 @@ impl Membership {
         let before = self.table.get(&process.peer);
         let before = before
             .filter(|entry| entry.is_living())
-            .map(|entry| entry.record.process);
+            .map(|entry| entry.process());
         let doubted =
             before == Some(process) && !self.settle_doubt(cx.now, &process, record.sequence);
         let state = if doubted {
@@ -184,7 +186,7 @@ impl Membership {
         } else {
             MemberState::Alive
         };
-        let mut entry = Entry::new(Arc::new(record), signed.clone(), state, cx.now);
+        let mut entry = Entry::new(record, signed.clone(), state, cx.now);
         entry.gossiped = source == Source::Gossip;
         if !self.table.put(entry) {
             self.counters.refused += 1;
@@ -221,10 +223,10 @@ impl Membership {
     /// Another knows of the death of a process that this node never saw alive, or that it
     /// knows to be gone already.
     fn bury_unseen<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, entry: Entry) -> bool {
-        let before = self.table.get(&entry.record.process.peer);
+        let before = self.table.get(&entry.process().peer);
         let replaced = before
             .filter(|entry| entry.is_living())
-            .map(|entry| entry.record.process);
+            .map(|entry| entry.process());
         let taken = self.table.put(entry);
         if let Some(replaced) = replaced.filter(|_| taken) {
             self.lost(cx, replaced, LostCause::Replaced);
@@ -245,7 +247,7 @@ impl Membership {
             return;
         }
         self.table.update(&process.peer, |entry| {
-            entry.state = state;
+            entry.member.state = state;
             entry.sequence = entry.sequence.max(sequence);
             entry.since = since;
         });
@@ -262,11 +264,11 @@ impl Membership {
         let known = self
             .table
             .get(&process.peer)
-            .map(|entry| (entry.record.process, entry.state));
+            .map(|entry| (entry.process(), entry.member.state));
         match known {
-            Some((other, state)) if other != process && super::is_living(state) => {
+            Some((other, state)) if other != process && state.is_living() => {
                 self.table.update(&other.peer, |entry| {
-                    entry.state = MemberState::Dead;
+                    entry.member.state = MemberState::Dead;
                     entry.since = cx.now;
                 });
                 self.lost(cx, other, LostCause::Replaced);
@@ -297,7 +299,7 @@ impl Membership {
         }
         let known = SyncEntry {
             record: entry.signed.clone(),
-            state: entry.state,
+            state: entry.member.state,
             sequence: entry.sequence,
             age_s: 0,
         };

@@ -18,7 +18,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use rand::{Rng, RngExt, SeedableRng};
@@ -28,6 +27,7 @@ use crate::cluster::ClusterRecord;
 use crate::config::{MembershipConfig, RINGS_MAX};
 use crate::connections::Links;
 use crate::counters::Counters;
+use crate::entry::Entry;
 use crate::id::{PeerId, ProcessId};
 use crate::interface::{Announcement, Event, LostCause, Outbox, Role, Timer};
 use crate::member::{BoxedKeys, MemberState, SignedRecord};
@@ -40,9 +40,7 @@ use health::LocalHealth;
 use probe::Probes;
 use rings::Rings;
 use suspicion::Suspicions;
-pub use table::Entry;
 use table::Table;
-use table::is_living;
 
 /// What every step of the membership protocol works with.
 pub struct Cx<'a, O> {
@@ -73,7 +71,7 @@ pub struct Membership {
     suspicions: Suspicions,
     news: Dissemination,
     schedule: Schedule,
-    view: MembershipView,
+    view_version: u64,
     view_stale: bool,
     view_at: Option<Instant>,
     counters: Counters,
@@ -117,7 +115,7 @@ impl Membership {
             suspicions: Suspicions::new(config.clone()),
             news: Dissemination::default(),
             schedule: Schedule::default(),
-            view: MembershipView::default(),
+            view_version: 0,
             view_stale: false,
             view_at: None,
             counters: Counters::default(),
@@ -155,10 +153,10 @@ impl Membership {
         &mut self.counters
     }
 
-    /// The view as last emitted.
+    /// The view as it is now; its version is that of the last one emitted.
     #[must_use]
-    pub fn view(&self) -> &MembershipView {
-        &self.view
+    pub fn view(&self) -> MembershipView {
+        self.table.view(self.view_version)
     }
 
     /// What is known of this peer, living or not.
@@ -176,7 +174,7 @@ impl Membership {
     /// Whether `peer` signed the record.
     #[must_use]
     pub fn verifies(&self, record: &SignedRecord, peer: &PeerId) -> bool {
-        self.keys.verify(peer, &record.body, &record.signature)
+        self.keys.verify(peer, record.body(), record.signature())
     }
 
     /// The members in the view, sorted by peer.
@@ -184,12 +182,12 @@ impl Membership {
         self.table
             .iter()
             .filter(|entry| entry.is_living())
-            .map(|entry| entry.record.process)
+            .map(|entry| entry.process())
     }
 
-    /// The members that this node watches.
+    /// The members that this node watches, sorted.
     #[must_use]
-    pub fn watched(&self) -> BTreeSet<ProcessId> {
+    pub fn watched(&self) -> Vec<ProcessId> {
         self.probes.targets().copied().collect()
     }
 
@@ -203,7 +201,7 @@ impl Membership {
         let start = self.random_peer();
         self.table
             .iter_from(start)
-            .filter(|entry| entry.is_living() && entry.record.process != self.me)
+            .filter(|entry| entry.is_living() && entry.process() != self.me)
             .take(limit)
             .map(|entry| entry.signed.clone())
             .collect()
@@ -215,7 +213,7 @@ impl Membership {
         let me = self.me;
         self.table
             .iter_from(start)
-            .find(|entry| entry.is_living() && entry.record.process != me && suits(entry))
+            .find(|entry| entry.is_living() && entry.process() != me && suits(entry))
     }
 
     /// A dead member that is due for an attempt to reach it, at most one per heal period.
@@ -227,7 +225,7 @@ impl Membership {
         let start = self.random_peer();
         self.table
             .iter_from(start)
-            .find(|entry| entry.state == MemberState::Dead)
+            .find(|entry| entry.member.state == MemberState::Dead)
     }
 
     /// Gossips the cluster with the next batch.
@@ -265,8 +263,8 @@ impl Membership {
         if self.view_stale && self.view_at.is_none_or(|at| cx.now.since(at) >= batch) {
             self.view_stale = false;
             self.view_at = Some(cx.now);
-            self.view = MembershipView::new(self.view.version + 1, self.table.view());
-            cx.out.emit(Event::View(self.view.clone()));
+            self.view_version += 1;
+            cx.out.emit(Event::View(self.view()));
         }
         if (self.view_stale || !self.news.is_empty()) && !self.schedule.flush_set {
             self.schedule.flush_set = true;
@@ -308,7 +306,7 @@ impl Membership {
             .get(&peer)
             .is_some_and(|entry| entry.signed == *record)
         {
-            self.table.update(&peer, |entry| entry.gossiped = true);
+            self.table.mark_gossiped(&peer);
         }
     }
 

@@ -55,9 +55,9 @@ impl Rings {
                 changed = true;
                 *successor = table
                     .iter()
-                    .filter(|entry| entry.is_living() && entry.record.process.peer != me)
+                    .filter(|entry| entry.is_living() && entry.process().peer != me)
                     .map(|entry| {
-                        let process = entry.record.process;
+                        let process = entry.process();
                         (distance(ring, &me, &process.peer), process)
                     })
                     .min();

@@ -10,8 +10,9 @@ use super::health::LocalHealth;
 use super::probe::{Answered, Overdue, Probes};
 use super::rings::Rings;
 use super::suspicion::{Suspicions, Verdicts};
-use super::table::{Entry, News, Table};
+use super::table::Table;
 use crate::config::MembershipConfig;
+use crate::entry::{Entry, News};
 use crate::id::{Incarnation, ProcessId};
 use crate::member::{Keys, MemberRecord, MemberState, SignedRecord};
 use crate::message::MembershipEvent;
@@ -104,13 +105,17 @@ fn digests_tell_views_apart_and_do_not_depend_on_the_order_of_news() {
         (ours.digest(), ours.buckets()),
         (theirs.digest(), theirs.buckets())
     );
-    theirs.update(&process(7).peer, |entry| entry.state = MemberState::Suspect);
+    theirs.update(&process(7).peer, |entry| {
+        entry.member.state = MemberState::Suspect
+    });
     assert_eq!(
         ours.digest(),
         theirs.digest(),
         "doubts travel by gossip alone"
     );
-    theirs.update(&process(7).peer, |entry| entry.state = MemberState::Dead);
+    theirs.update(&process(7).peer, |entry| {
+        entry.member.state = MemberState::Dead
+    });
     assert_ne!(ours.digest(), theirs.digest());
     assert_eq!((ours.living(), theirs.living()), (50, 49));
     let differing = ours
@@ -182,7 +187,7 @@ fn every_member_is_watched_by_others_and_rings_follow_the_view() {
     });
     let lost = *rings.successors().first().unwrap();
     let mut smaller = full;
-    smaller.update(&lost.peer, |entry| entry.state = MemberState::Dead);
+    smaller.update(&lost.peer, |entry| entry.member.state = MemberState::Dead);
     assert!(rings.remove(lost, &smaller));
     assert!(!rings.successors().contains(&lost));
     assert!(!rings.remove(lost, &smaller), "nothing more to change");

@@ -185,11 +185,7 @@ fn decode_everything(bytes: &[u8]) {
     let _ = Bundle::decode(bytes);
     let keys = PlainKeys::numbered(1);
     let (body, signature) = (Bytes::copy_from_slice(bytes), Bytes::new());
-    let _ = SignedRecord {
-        body: body.clone(),
-        signature: signature.clone(),
-    }
-    .open(&keys);
+    let _ = SignedRecord::new(body.clone(), signature.clone()).open(&keys);
     let _ = SignedDirectoryRecord { body, signature }.open(&keys);
 }
 
@@ -264,10 +260,10 @@ proptest! {
         let opened = signed.open(&keys).unwrap();
         let again = SignedRecord::sign(&opened, &PlainKeys(opened.process.peer));
         prop_assert_eq!(again, signed.clone());
-        let mut body = signed.body.to_vec();
+        let mut body = signed.body().to_vec();
         let place = place % body.len();
         body[place] ^= flip;
-        let forged = SignedRecord { body: body.into(), signature: signed.signature };
+        let forged = SignedRecord::new(body.into(), signed.signature().clone());
         prop_assert!(forged.open(&keys).is_err());
     }
 

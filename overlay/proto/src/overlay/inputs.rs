@@ -22,15 +22,10 @@ impl Overlay {
         match command {
             Command::Announce(content) => self.membership.announce(cx, content, unix_ms),
             Command::Gossip(bytes) => match GossipBatch::decode(&bytes) {
-                Ok(mut batch) => {
-                    let cluster = batch.cluster.take();
-                    self.membership.on_gossip(cx, batch);
-                    if let Some(cluster) = cluster {
-                        self.founding.learn(cluster, None, out);
-                    }
-                }
+                Ok(batch) => self.on_gossip(now, &batch, out),
                 Err(_) => self.membership.counters_mut().refused += 1,
             },
+            Command::News(batch) => self.on_gossip(now, &batch, out),
             Command::Introduce(records) => self.introduce(now, &records, out),
             Command::RegistryAnswered { cluster } => {
                 self.founding.registry_answered();
@@ -55,6 +50,18 @@ impl Overlay {
                 self.phase = Phase::Leaving;
                 self.membership.leave(cx);
             }
+        }
+    }
+
+    fn on_gossip(&mut self, now: Instant, batch: &GossipBatch, out: &mut impl Outbox) {
+        let cx = &mut Cx {
+            now,
+            links: &self.links,
+            out,
+        };
+        self.membership.on_gossip(cx, batch);
+        if let Some(cluster) = &batch.cluster {
+            self.founding.learn(cluster.clone(), None, out);
         }
     }
 
@@ -146,6 +153,9 @@ impl Overlay {
             Timer::Tick => {
                 self.tick_set = false;
                 self.membership.on_tick(cx);
+                if !self.founding.pending() {
+                    return;
+                }
                 let around = Surroundings {
                     role: self.role,
                     introductions_open: self.introductions_open(),
@@ -214,10 +224,7 @@ impl Overlay {
         let jitter = self.rng.random();
         self.dials.failed(now, peer, jitter);
         self.contacts.failed(&peer);
-        let process = self
-            .membership
-            .entry(&peer)
-            .map(|entry| entry.record.process);
+        let process = self.membership.entry(&peer).map(|entry| entry.process());
         if let Some(process) = process.filter(|process| !self.links.is_up(process)) {
             let cx = &mut Cx {
                 now,

@@ -292,7 +292,7 @@ impl World {
         self.now = end;
     }
 
-    fn view(&self, process: ProcessId) -> &crate::view::MembershipView {
+    fn view(&self, process: ProcessId) -> crate::view::MembershipView {
         self.nodes[&process].overlay.view()
     }
 
@@ -396,7 +396,8 @@ fn a_frozen_process_is_lost_within_five_seconds_and_returns_when_it_thaws() {
     world.nodes.get_mut(&frozen).unwrap().frozen = false;
     world.run(Duration::from_secs(15));
     for process in &all {
-        let member = world.view(*process).process(&frozen).expect("back");
+        let view = world.view(*process);
+        let member = view.process(&frozen).expect("back");
         assert_eq!(member.state, MemberState::Alive);
         assert_eq!(world.view(*process).len(), all.len(), "{process} sees all");
     }
@@ -580,7 +581,8 @@ fn two_halves_find_each_other_again_within_a_minute() {
     world.run(Duration::from_secs(60));
     for process in &all {
         assert_eq!(world.view(*process).len(), 20, "{process} sees all");
-        let mut alive = world.view(*process).members().iter();
+        let view = world.view(*process);
+        let mut alive = view.iter();
         assert!(alive.all(|member| member.state == MemberState::Alive));
     }
 }

@@ -1,13 +1,12 @@
 //! Looking after links: which members to dial, which links to close.
 
-use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use rand::Rng;
 
 use super::Overlay;
-use crate::id::{PeerId, ProcessId};
+use crate::id::PeerId;
 use crate::interface::{Event, Outbox, Role};
 use crate::member::SignedRecord;
 use crate::time::Instant;
@@ -52,7 +51,9 @@ impl Overlay {
     /// Dials the watched members that have no link.
     pub(super) fn link_watched(&mut self, now: Instant, out: &mut impl Outbox) {
         for process in self.membership.watched() {
-            self.dial_member(now, &process.peer, out);
+            if !self.links.has_peer(&process.peer) {
+                self.dial_member(now, &process.peer, out);
+            }
         }
     }
 
@@ -65,11 +66,11 @@ impl Overlay {
         if let Some(peer) = self
             .membership
             .to_heal(now)
-            .map(|entry| entry.record.process.peer)
+            .map(|entry| entry.process().peer)
         {
             self.dial_member(now, &peer, out);
         }
-        let keep: BTreeSet<ProcessId> = self.membership.watched();
+        let keep = self.membership.watched();
         for process in self.links.surplus(now, &self.config.connections, &keep) {
             self.membership.counters_mut().links_closed += 1;
             out.emit(Event::Close(process));
@@ -79,6 +80,9 @@ impl Overlay {
     /// Dials introduced peers. Those that are members meanwhile need no introduction; the
     /// others are dialled whether links are needed or not, as they may be of another part.
     fn dial_contacts(&mut self, now: Instant, out: &mut impl Outbox) {
+        if self.contacts.is_empty() {
+            return;
+        }
         let start = self.random_peer();
         let candidates: Vec<(PeerId, Vec<String>)> = self
             .contacts
@@ -111,16 +115,17 @@ impl Overlay {
         let linked = self
             .links
             .iter()
-            .filter(|process| self.membership.is_living(process));
+            .filter(|process| self.membership.is_living(process))
+            .take(wanted);
         if linked.count() + self.dials.pending() >= wanted {
             return;
         }
         let (links, dials) = (&self.links, &self.dials);
         let candidate = self.membership.random_living(|entry| {
-            let peer = &entry.record.process.peer;
+            let peer = &entry.process().peer;
             !links.has_peer(peer) && !dials.is_pending(peer)
         });
-        if let Some(peer) = candidate.map(|entry| entry.record.process.peer) {
+        if let Some(peer) = candidate.map(|entry| entry.process().peer) {
             self.dial_member(now, &peer, out);
         }
     }
@@ -129,7 +134,7 @@ impl Overlay {
         let Some(entry) = self.membership.entry(peer) else {
             return;
         };
-        let addresses = entry.record.addresses.clone();
+        let addresses = entry.member.record.addresses.clone();
         if !self.links.has_peer(peer) && self.dials.start(now, *peer) {
             self.membership.counters_mut().dials += 1;
             out.emit(Event::Dial {

@@ -277,15 +277,18 @@ impl Leases {
             .take(usize::try_from(limit.min(LIST_MAX)).unwrap_or_default())
             .map(|(_, lease)| lease.signed.clone())
             .take_while(|record| {
-                bytes += record.body.len() + record.signature.len();
+                bytes += record.size();
                 bytes <= LIST_BYTES
             })
             .collect()
     }
 }
 
-fn open(signed: &SignedRecord, keys: &dyn Keys) -> Result<MemberRecord, Refusal> {
-    signed.open(keys).map_err(|_| Refusal::Record)
+fn open<'a>(signed: &'a SignedRecord, keys: &dyn Keys) -> Result<&'a MemberRecord, Refusal> {
+    signed
+        .open(keys)
+        .map(|record| &**record)
+        .map_err(|_| Refusal::Record)
 }
 
 fn release(origins: &mut BTreeMap<String, usize>, origin: &str) {

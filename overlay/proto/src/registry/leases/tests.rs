@@ -98,8 +98,8 @@ fn leases_are_neither_shorter_nor_longer_than_allowed() {
 fn only_the_owner_speaks_for_a_peer_and_only_forward() {
     let mut leases = Leases::new(LeasesConfig::default(), 1);
     register(&mut leases, T0, "a", record(1, 5));
-    let mut forged = record(1, 6);
-    forged.signature = record(2, 6).signature;
+    let (body, signature) = (record(1, 6), record(2, 6));
+    let forged = SignedRecord::new(body.body().clone(), signature.signature().clone());
     let refused = Answer::Refused(Refusal::Record);
     assert_eq!(register(&mut leases, T0, "a", forged.clone()), refused);
     let leave = Request::Leave { record: forged };
