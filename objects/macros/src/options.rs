@@ -16,6 +16,8 @@ pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     /// Version of state and methods.
     pub(crate) version: Option<LitInt>,
+    /// How reads are made sure to be current: a variant of `Reads`.
+    pub(crate) reads: Option<Ident>,
     /// Fields that get a read.
     pub(crate) getters: Vec<Getter>,
     /// Where the crate `objects` is.
@@ -48,10 +50,12 @@ impl Parse for Options {
             match key.to_string().as_str() {
                 "name" => once(&key, &mut options.name, named(input)?)?,
                 "version" => once(&key, &mut options.version, version(input)?)?,
+                "reads" => once(&key, &mut options.reads, reads(input)?)?,
                 "crate" => once(&key, &mut options.root, root(input)?)?,
                 "get" => options.getters.extend(getters(input)?),
                 other => {
-                    let known = "`name = \"…\"`, `version = N`, `get(field: Type)`, `crate = path`";
+                    let known = "`name = \"…\"`, `version = N`, `reads = \"…\"`, \
+                                 `get(field: Type)`, `crate = path`";
                     let text = format!("`{other}` is not an option of `#[shared]`: {known}");
                     return Err(Error::new(key.span(), text));
                 }
@@ -98,6 +102,21 @@ fn version(input: ParseStream<'_>) -> syn::Result<LitInt> {
     let version: LitInt = input.parse()?;
     version.base10_parse::<u32>()?;
     Ok(version)
+}
+
+fn reads(input: ParseStream<'_>) -> syn::Result<Ident> {
+    input.parse::<Token![=]>()?;
+    let written: LitStr = input.parse()?;
+    let variant = match written.value().as_str() {
+        "quorum" => "Quorum",
+        "lease" => "Lease",
+        "stale" => "Stale",
+        other => {
+            let text = format!("`{other}` is none of `quorum`, `lease`, `stale`");
+            return Err(Error::new(written.span(), text));
+        }
+    };
+    Ok(Ident::new(variant, written.span()))
 }
 
 fn root(input: ParseStream<'_>) -> syn::Result<Path> {

@@ -75,6 +75,7 @@ pub(crate) fn kind(options: &Options, block: &mut ItemImpl) -> syn::Result<Kind>
         ident,
         name,
         version,
+        reads: options.reads.clone(),
         private,
         methods,
     })

@@ -51,6 +51,14 @@ pub struct Timings {
     /// A nested call that is queued for this long asks whether it waits for itself
     /// (design review 3.1).
     pub deadlock: Duration,
+    /// Term of the leases that this node asks for as a primary of kinds with lease reads; zero
+    /// for none (reliability research 3.3: 3 s). A dead primary of such a kind is replaced when
+    /// the rest of it is over. At most [`TERM_MAX`](crate::lease::TERM_MAX).
+    pub lease: Duration,
+    /// A lease in use is renewed this often.
+    pub lease_renewal: Duration,
+    /// A lease that no read rested on for so long is left to lapse.
+    pub lease_idle: Duration,
     /// First pause after an outbox delivery without a definite end; doubled up to 20 times it.
     pub outbox_retry: Duration,
 }
@@ -71,6 +79,8 @@ pub struct Limits {
     pub repairs: usize,
     /// Creations under way.
     pub creations: usize,
+    /// Objects that one grant covers; more are read with a round.
+    pub leased: usize,
     /// Hosts asked for a surviving copy, and copies kept of an answer.
     pub survey_hosts: usize,
     /// Recoveries under way.
@@ -107,6 +117,9 @@ impl Default for Timings {
             drain: Duration::from_secs(10),
             survey: Duration::from_secs(1),
             deadlock: Duration::from_millis(100),
+            lease: Duration::from_secs(3),
+            lease_renewal: Duration::from_secs(1),
+            lease_idle: Duration::from_secs(5),
             outbox_retry: Duration::from_millis(100),
         }
     }
@@ -121,6 +134,7 @@ impl Default for Limits {
             askers: 1_024,
             repairs: 32,
             creations: 65_536,
+            leased: 65_536,
             survey_hosts: 100,
             recoveries: 64,
             deliveries: 1_024,

@@ -197,19 +197,21 @@ fn put_register(
             epoch,
             ballot,
             round,
+            lease,
         } => {
             out.push(Form::Check as u8);
             (&object, epoch, ballot).put(out);
-            round.put(out);
+            (round, lease).put(out);
         }
         RegisterMessage::Checked {
             epoch,
             ballot,
             round,
+            generation,
         } => {
             out.push(Form::Checked as u8);
             (&object, epoch, ballot).put(out);
-            round.put(out);
+            (round, generation).put(out);
         }
         _ => {
             out.push(Form::Register as u8);
@@ -298,16 +300,24 @@ fn take_register(form: Form, input: &mut Reader) -> Result<Message, FrameError> 
                 stamp,
             }
         }
-        Form::Check => RegisterMessage::Check {
-            epoch,
-            ballot,
-            round: Field::take(input)?,
-        },
-        _ => RegisterMessage::Checked {
-            epoch,
-            ballot,
-            round: Field::take(input)?,
-        },
+        Form::Check => {
+            let (round, lease) = Take::take(input)?;
+            RegisterMessage::Check {
+                epoch,
+                ballot,
+                round,
+                lease,
+            }
+        }
+        _ => {
+            let (round, generation) = Take::take(input)?;
+            RegisterMessage::Checked {
+                epoch,
+                ballot,
+                round,
+                generation,
+            }
+        }
     };
     Ok(Message::Register { object, message })
 }

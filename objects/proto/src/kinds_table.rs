@@ -18,6 +18,7 @@ use crate::depth::{STATE_DEPTH_MAX, is_shallow};
 use crate::method::Method;
 use crate::object::MethodId;
 use crate::outcome::Cause;
+use crate::reads::Reads;
 use crate::register::{MethodInfo, Methods};
 use crate::reply::Dispatch;
 use crate::shared::SharedObject;
@@ -32,6 +33,9 @@ pub trait Kind: Send + Sync {
 
     /// Version of its state and methods.
     fn version(&self) -> u32;
+
+    /// How its reads are made sure to be current.
+    fn reads(&self) -> Reads;
 
     /// Its remote methods.
     fn methods(&self) -> &'static [Method];
@@ -129,6 +133,11 @@ impl Methods for KindTable {
     fn hosts(&self, kind: &str, version: u32) -> bool {
         self.get(kind).is_some_and(|kind| kind.version() == version)
     }
+
+    fn reads(&self, kind: &str, version: u32) -> Reads {
+        let kind = self.get(kind).filter(|kind| kind.version() == version);
+        kind.map_or_else(Reads::default, |kind| kind.reads())
+    }
 }
 
 /// The kind's method with this id.
@@ -192,6 +201,10 @@ impl<K: SharedObject> Kind for Typed<K> {
 
     fn version(&self) -> u32 {
         K::VERSION
+    }
+
+    fn reads(&self) -> Reads {
+        K::READS
     }
 
     fn methods(&self) -> &'static [Method] {

@@ -83,6 +83,9 @@ pub enum Command {
     /// The process was stopped for more than a second: what the links had buffered is stale, so
     /// the driver has reset them, and leadership is confirmed anew before anything is answered.
     Stopped,
+    /// The time of day has advanced further than the clock: the clock may have stood still
+    /// with the machine that this runs on. Leases that were measured with it are given up.
+    ClockStopped,
 }
 
 /// An object to be made.

@@ -72,6 +72,21 @@ pub enum Message {
         /// From the ping.
         nonce: u64,
     },
+    /// A primary with reads that rest on the receiver's grant asks to prolong it.
+    RenewLease {
+        /// Echoed.
+        number: u64,
+        /// The term asked for.
+        term: Duration,
+    },
+    /// The answer to [`Message::RenewLease`].
+    LeaseRenewed {
+        /// From the renewal.
+        number: u64,
+        /// The grant's generation; 0 if nothing is granted. What was confirmed in an older one
+        /// has to be confirmed again.
+        generation: u64,
+    },
     /// Have you, too, lost this process (pre-vote)? The receiver checks for itself first.
     AskSilence {
         /// The process in question.

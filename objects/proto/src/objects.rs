@@ -83,7 +83,7 @@ impl Objects {
         Counters {
             lookups: self.lookups,
             created: self.created,
-            ..*self.host.counters()
+            ..self.host.counters()
         }
     }
 
@@ -96,6 +96,13 @@ impl Objects {
     #[must_use]
     pub fn replica(&self, object: &ObjectId) -> Option<&Replica> {
         self.host.replica(object)
+    }
+
+    /// Whether this process may answer reads of an object at `now` without asking anybody,
+    /// because it holds leases from a majority.
+    #[must_use]
+    pub fn holds_lease(&self, now: Instant, object: &ObjectId) -> bool {
+        self.host.holds_lease(now, object)
     }
 
     /// The client part.
@@ -169,6 +176,7 @@ impl Objects {
             }
             Command::Drain => self.host.drain(now),
             Command::Stopped => self.host.on_stopped(now, fx),
+            Command::ClockStopped => self.host.on_clock_stopped(),
         }
     }
 

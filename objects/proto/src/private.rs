@@ -12,6 +12,7 @@ pub use crate::method::{Method, assert_distinct};
 pub use crate::object::MethodId;
 pub use crate::outcome::Cause;
 pub use crate::proxy::{Callable, Proxy};
+pub use crate::reads::Reads;
 pub use crate::reference::{RawRef, Ref};
 pub use crate::reply::{Dispatch, Fallible, Reply};
 pub use crate::shared::SharedObject;

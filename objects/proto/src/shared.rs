@@ -4,6 +4,7 @@ use crate::arguments::Arguments;
 use crate::context::Context;
 use crate::method::Method;
 use crate::proxy::Callable;
+use crate::reads::Reads;
 use crate::reply::Dispatch;
 use crate::wire::StateCodec;
 
@@ -22,6 +23,9 @@ pub trait SharedObject: Callable + Send + 'static {
     /// Version of the state and the methods: raised by the author when an older program could
     /// not read the state any more.
     const VERSION: u32;
+
+    /// How its reads are made sure to be current.
+    const READS: Reads = Reads::Quorum;
 
     /// The remote methods.
     const METHODS: &'static [Method];

@@ -1,6 +1,7 @@
 //! What must hold in every run: one property per file, with its source.
 
 pub mod incarnation_monotonic;
+pub mod leases_respected;
 pub mod left_stays_left;
 pub mod names_unique;
 pub mod no_live_member_buried;

@@ -20,8 +20,24 @@ impl Register {
         };
         let (id, handle) = (self.name(), HandleId(self.name()));
         let ticket = self.ticket(id, process, Purpose::Create(object));
-        let command = workload::create(ticket, handle, self.factor);
+        let kind = self.objects[object].kind;
+        let members = self.twin_of(kernel, object);
+        let command = workload::create(ticket, handle, (kind, self.factor), members);
         kernel.command(node, Duration::ZERO, command);
+    }
+
+    /// Members for an object with an odd number in a run with ambushes: the primary and a backup
+    /// of the object before it, and somebody else between them.
+    fn twin_of(&mut self, kernel: &ObjectsKernel, object: usize) -> Option<Vec<ProcessId>> {
+        self.ambushes.as_ref().filter(|_| object % 2 == 1)?;
+        let reference = self.objects[object - 1].reference.as_ref()?;
+        let twins: Vec<ProcessId> = reference.configuration.as_ref()?.processes().collect();
+        let hosts = kernel.running().filter(|node| *node < self.hosts);
+        let others = hosts.filter_map(|node| kernel.process(node));
+        let others: Vec<ProcessId> = others.filter(|one| !twins.contains(one)).collect();
+        let other = self.dice.pick(&others).copied();
+        let (primary, backup) = (*twins.first()?, *twins.get(1)?);
+        Some(vec![primary, other?, backup])
     }
 
     /// The client at a place makes a call, if it is its turn.
@@ -35,6 +51,9 @@ impl Register {
         let after = self.dice.exponential(self.pace);
         kernel.alarm(after, Alarm::Work(place));
         let object = self.places[place].object;
+        if kernel.now() < self.objects[object].quiet_until {
+            return;
+        }
         let Some(reference) = self.objects[object].reference.clone() else {
             return;
         };

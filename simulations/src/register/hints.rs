@@ -8,7 +8,7 @@ use overlay_proto::member::{HostedKind, MemberRecord, MemberState};
 use overlay_proto::view::{Member, MembershipView};
 use overlay_proto::{Duration, Instant, ProcessId};
 
-use super::journal::{KIND, KIND_VERSION};
+use super::journal::{KIND_VERSION, KINDS};
 use crate::kernel::Kernel;
 use crate::seed::{Dice, Seed};
 
@@ -100,11 +100,13 @@ fn member(process: ProcessId, stamp: u64) -> Member {
         process,
         sequence: stamp,
         addresses: Vec::new(),
-        kinds: vec![HostedKind {
-            name: KIND.to_owned(),
-            version: KIND_VERSION,
-            methods: Vec::new(),
-        }],
+        kinds: KINDS
+            .map(|kind| HostedKind {
+                name: kind.to_owned(),
+                version: KIND_VERSION,
+                methods: Vec::new(),
+            })
+            .into(),
         capacity: 1_000,
         load: 0,
         labels: Vec::new(),

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use objects_proto::execution::{Executed, Execution, ExecutionCall, Ran};
 use objects_proto::object::MethodId;
 use objects_proto::outcome::{Cause, Failure};
+use objects_proto::reads::Reads;
 use objects_proto::register::{MethodInfo, Methods};
 use overlay_proto::{Duration, codec};
 use serde::{Deserialize, Serialize};
@@ -15,9 +16,13 @@ use crate::oracle::CallId;
 use crate::seed::Dice;
 use crate::witness::Model;
 
-/// The kind's name.
+/// The name of the kind whose reads ask a majority.
 pub const KIND: &str = "Journal";
-/// The kind's version.
+/// The name of the same kind with reads under leases.
+pub const LEASED: &str = "LeasedJournal";
+/// All names.
+pub const KINDS: [&str; 2] = [KIND, LEASED];
+/// The kinds' version.
 pub const KIND_VERSION: u32 = 1;
 
 /// What clients call.
@@ -108,7 +113,7 @@ impl Model for Journal {
     }
 }
 
-/// The kinds that a node hosts: the journal, or nothing.
+/// The kinds that a node hosts: the journals, or nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Hosted(pub bool);
 
@@ -131,7 +136,15 @@ impl Methods for Hosted {
     }
 
     fn hosts(&self, kind: &str, version: u32) -> bool {
-        self.0 && kind == KIND && version == KIND_VERSION
+        self.0 && KINDS.contains(&kind) && version == KIND_VERSION
+    }
+
+    fn reads(&self, kind: &str, _: u32) -> Reads {
+        if kind == LEASED {
+            Reads::Lease
+        } else {
+            Reads::Quorum
+        }
     }
 }
 
@@ -161,7 +174,7 @@ pub fn execute(execution: &Execution, dice: &mut Dice) -> (Duration, Executed) {
         Err(error) => {
             let problem = error.to_string();
             let cause = Cause::BadState {
-                kind: KIND.to_owned(),
+                kind: execution.kind.as_ref().to_owned(),
                 problem,
             };
             ran = vec![Ran::Refused(cause); execution.calls.len()];

@@ -1,6 +1,7 @@
 //! The object layer in the world: clients call journals while hosts crash, freeze and are cut
 //! off; afterwards nothing acknowledged is missing and nothing was done twice.
 
+pub mod ambush;
 mod audit;
 mod clients;
 pub mod hints;
@@ -21,8 +22,9 @@ use objects_proto::objects::Objects;
 use objects_proto::register::Mutation;
 use overlay_proto::{Duration, Instant, ProcessId};
 
+use self::ambush::Ambushes;
 use self::hints::Hints;
-use self::journal::{KIND, Output};
+use self::journal::{KIND, LEASED, Output};
 use self::tracked::Tracked;
 use self::workload::Place;
 use crate::directory::{Directory, DirectoryConditions, online};
@@ -57,6 +59,8 @@ pub enum Alarm {
     Create(usize),
     /// A client may call.
     Work(usize),
+    /// An ambush may be laid.
+    Ambush,
     /// The final reads begin.
     Audit,
     /// Everything is judged.
@@ -79,6 +83,7 @@ pub struct Register {
     dice: Dice,
     hints: Hints,
     directory: Directory<ObjectId, Bytes>,
+    ambushes: Option<Ambushes>,
     objects: Vec<Tracked>,
     places: Vec<Place>,
     tickets: BTreeMap<Ticket, (ProcessId, Purpose)>,
@@ -99,7 +104,8 @@ pub fn run(
     mutation: Option<Mutation>,
 ) -> World<Objects, Register> {
     let plan = FaultPlan::draw(seed, &scenario.fault_space(nodes));
-    let environment = Register::new(nodes, seed, mutation);
+    let ambushes = Ambushes::draw(seed, scenario.heal_at());
+    let environment = Register::new(nodes, seed, mutation, ambushes);
     let mut world = World::new(nodes, plan.conditions, seed, keep, environment);
     for node in 0..nodes {
         world.fault(&Fault::Start(node));
@@ -114,6 +120,7 @@ pub fn run(
             .kernel
             .alarm(Duration::from_secs(3), Alarm::Work(place));
     }
+    world.kernel.alarm(Duration::from_secs(4), Alarm::Ambush);
     world.schedule(&plan);
     let [crashes, pauses, cuts, leaves] = plan.counts();
     for (name, count) in [
@@ -131,7 +138,7 @@ pub fn run(
 }
 
 impl Register {
-    fn new(nodes: u32, seed: Seed, mutation: Option<Mutation>) -> Self {
+    fn new(nodes: u32, seed: Seed, mutation: Option<Mutation>, ambushes: Option<Ambushes>) -> Self {
         let mut dice = seed.child("register").dice();
         let hosts = nodes.saturating_sub(CLIENTS).max(1);
         let objects = dice.between(1, 4) as usize;
@@ -148,7 +155,8 @@ impl Register {
             factor,
             hints: Hints::new(hosts, seed),
             directory: Directory::new(conditions, seed),
-            objects: (0..objects).map(|_| Tracked::default()).collect(),
+            ambushes,
+            objects: (0..objects).map(|_| tracked(&mut dice)).collect(),
             places: (0..places)
                 .map(|place| Place {
                     object: place % objects,
@@ -219,14 +227,20 @@ impl Register {
         }
     }
 
-    fn tracked(&mut self, object: &ObjectId) -> Option<&mut Tracked> {
-        self.objects.iter_mut().find(|tracked| {
-            tracked
-                .reference
-                .as_ref()
-                .is_some_and(|one| one.id == *object)
-        })
+    fn kind_of(&self, object: &ObjectId) -> &'static str {
+        let mut known = self.objects.iter();
+        let known = known.find(|tracked| tracked.is(object));
+        known.map_or(KIND, |tracked| tracked.kind)
     }
+
+    fn tracked(&mut self, object: &ObjectId) -> Option<&mut Tracked> {
+        self.objects.iter_mut().find(|tracked| tracked.is(object))
+    }
+}
+
+/// An object whose reads ask a majority, or rest on leases.
+fn tracked(dice: &mut Dice) -> Tracked {
+    Tracked::new(if dice.chance(0.6) { LEASED } else { KIND })
 }
 
 impl Environment<Objects> for Register {
@@ -277,7 +291,7 @@ impl Environment<Objects> for Register {
                 let online = online(kernel, node);
                 let record = DirectoryRecord {
                     object,
-                    kind: KIND.to_owned(),
+                    kind: self.kind_of(&object).to_owned(),
                     configuration,
                 };
                 if let Some(record) = record.encode() {
@@ -289,13 +303,17 @@ impl Environment<Objects> for Register {
                 configuration,
             } => {
                 kernel.count("reconfigurations", 1);
+                self.check_leases(kernel);
                 let now = kernel.now();
                 if let Some(tracked) = self.tracked(&object) {
                     tracked.configured(now, configuration);
                     tracked.process_ended(now, |process| kernel.runs(process));
                 }
             }
-            Event::TookOver { .. } => kernel.count("takeovers", 1),
+            Event::TookOver { .. } => {
+                kernel.count("takeovers", 1);
+                self.check_leases(kernel);
+            }
             Event::Drained { left_behind } => {
                 kernel.count("replicas left behind", u64::from(left_behind));
                 kernel.stop(node);
@@ -322,6 +340,7 @@ impl Environment<Objects> for Register {
             }
             Alarm::Create(object) => self.create(kernel, object),
             Alarm::Work(place) => self.work(kernel, place),
+            Alarm::Ambush => self.ambush(kernel),
             Alarm::Audit => self.audit(kernel),
             Alarm::Judge => self.judge(kernel),
         }
@@ -333,7 +352,9 @@ impl Environment<Objects> for Register {
             && let Some(machine) = kernel.machine(node)
         {
             machine.check_invariants();
+            self.check_leases(kernel);
         }
+        self.watch_seals(kernel, node);
     }
 
     fn leave(&mut self, kernel: &mut ObjectsKernel, node: u32) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use objects_proto::object::Configuration;
+use objects_proto::object::{Configuration, ObjectId};
 use objects_proto::reference::RawRef;
 use overlay_proto::{Duration, Instant, ProcessId};
 
@@ -14,10 +14,14 @@ use crate::witness;
 const SETTLED: Duration = Duration::from_secs(5);
 
 /// One object.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Tracked {
+    /// Its kind.
+    pub kind: &'static str,
     /// The reference that its creation gave.
     pub reference: Option<RawRef>,
+    /// Nobody calls it before this.
+    pub quiet_until: Instant,
     /// All calls on it.
     pub history: History<Operation, Output>,
     /// Replica sets by epoch, with the time at which each became known.
@@ -29,6 +33,27 @@ pub struct Tracked {
 }
 
 impl Tracked {
+    /// An object of this kind that is yet to be made.
+    #[must_use]
+    pub fn new(kind: &'static str) -> Self {
+        Self {
+            kind,
+            reference: None,
+            quiet_until: Instant::ZERO,
+            history: History::default(),
+            sets: BTreeMap::new(),
+            majority_lost: false,
+            log: None,
+        }
+    }
+
+    /// Whether this is the object with this id.
+    #[must_use]
+    pub fn is(&self, object: &ObjectId) -> bool {
+        let reference = self.reference.as_ref();
+        reference.is_some_and(|reference| reference.id == *object)
+    }
+
     /// A replica set became known.
     pub fn configured(&mut self, now: Instant, configuration: Configuration) {
         self.sets

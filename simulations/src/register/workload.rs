@@ -7,7 +7,7 @@ use objects_proto::outcome::Outcome;
 use objects_proto::reference::RawRef;
 use overlay_proto::{Duration, Instant, ProcessId, codec};
 
-use super::journal::{Journal, KIND, KIND_VERSION, Operation, Output};
+use super::journal::{Journal, KIND_VERSION, Operation, Output};
 use crate::oracle::{Call, CallId, Class, End, Witness};
 use crate::seed::Dice;
 
@@ -60,16 +60,21 @@ pub fn invoke(
     Command::Invoke { ticket, invocation }
 }
 
-/// The command that creates a journal.
+/// The command that creates a journal of this kind, on these members if they are given.
 #[must_use]
-pub fn create(ticket: Ticket, handle: HandleId, factor: u8) -> Command {
+pub fn create(
+    ticket: Ticket,
+    handle: HandleId,
+    (kind, factor): (&str, u8),
+    members: Option<Vec<ProcessId>>,
+) -> Command {
     let creation = Creation {
-        kind: KIND.to_owned(),
+        kind: kind.to_owned(),
         kind_version: KIND_VERSION,
         state: Journal::default().encode(),
         factor,
         id: None,
-        members: None,
+        members,
         handle,
         timeout: Duration::from_secs(5),
     };
@@ -79,7 +84,7 @@ pub fn create(ticket: Ticket, handle: HandleId, factor: u8) -> Command {
 /// A reference as a client may have it: whole, or only the id.
 pub fn hint(dice: &mut Dice, reference: &RawRef) -> RawRef {
     if dice.chance(0.3) {
-        RawRef::bare(reference.id, KIND)
+        RawRef::bare(reference.id, &reference.kind)
     } else {
         reference.clone()
     }

@@ -23,6 +23,10 @@ pub(super) fn items(kind: &Kind) -> TokenStream {
         let method = parts::description(kind, one);
         quote!(#(#conditions)* #method)
     });
+    let reads = kind
+        .reads
+        .as_ref()
+        .map(|reads| quote!(const READS: #private::Reads = #private::Reads::#reads;));
     let state = quote_spanned!(target.span()=> #private::state_codec::<#target>());
     quote! {
         #[automatically_derived]
@@ -35,6 +39,7 @@ pub(super) fn items(kind: &Kind) -> TokenStream {
         impl #private::SharedObject for #target {
             const KIND: &'static str = #name;
             const VERSION: u32 = #version;
+            #reads
             const STATE: #private::StateCodec<Self> = #state;
             const METHODS: &'static [#private::Method] = &[#(#methods),*];
 

@@ -42,6 +42,8 @@ fn fits(message: &Message) -> bool {
         | Message::Where { .. }
         | Message::Ping { .. }
         | Message::Pong { .. }
+        | Message::RenewLease { .. }
+        | Message::LeaseRenewed { .. }
         | Message::AskSilence { .. }
         | Message::Silence { .. }
         | Message::WaitProbe(_)
@@ -83,7 +85,8 @@ fn register(message: &RegisterMessage) -> bool {
         | RegisterMessage::NeedFull { .. }
         | RegisterMessage::Rejected { .. }
         | RegisterMessage::Check { .. }
-        | RegisterMessage::Checked { .. } => true,
+        | RegisterMessage::Checked { .. }
+        | RegisterMessage::Leased { .. } => true,
     }
 }
 

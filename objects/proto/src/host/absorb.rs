@@ -49,6 +49,7 @@ impl Host {
     fn note(&mut self, now: Instant, object: ObjectId, note: Note, fx: &mut Effects) {
         match note {
             Note::Installed(_) => {
+                self.world.leases.given.release(&object);
                 self.world.next_stamp += 1;
                 self.counters.installs += 1;
             }
@@ -152,6 +153,7 @@ impl Host {
     }
 
     fn remove(&mut self, object: &ObjectId) {
+        self.world.leases.given.release(object);
         self.slots.remove(object);
         self.forget_duties(object);
     }

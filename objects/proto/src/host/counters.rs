@@ -19,6 +19,10 @@ pub struct Counters {
     pub installs: u64,
     /// Queued calls that were ended because they waited for themselves.
     pub deadlocks: u64,
+    /// Reads that this process answered as a primary without asking anybody.
+    pub lease_reads: u64,
+    /// Times that another process was told to wait until a lease has run out.
+    pub leases_awaited: u64,
     /// Outbox calls that came to a definite end.
     pub deliveries: u64,
 }

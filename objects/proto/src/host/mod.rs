@@ -10,6 +10,7 @@ mod deadlock;
 mod drain;
 mod effects;
 mod host_counts;
+mod leases;
 mod mend;
 mod outbox;
 mod recover;
@@ -38,6 +39,7 @@ use self::slots::Slots;
 use self::takeover::Absent;
 use crate::config::ObjectsConfig;
 use crate::execution::Deferred;
+use crate::lease::Leases;
 use crate::message::Sighting;
 use crate::object::ObjectId;
 use crate::outcome::Outcome;
@@ -80,6 +82,7 @@ struct World {
     methods: SharedMethods,
     rng: ChaCha8Rng,
     next_stamp: u64,
+    leases: Leases,
     mutation: Option<Mutation>,
 }
 
@@ -91,6 +94,7 @@ impl World {
             stamp: self.next_stamp,
             methods: &*self.methods,
             rng: &mut self.rng,
+            leases: &mut self.leases,
             mutation: self.mutation,
         }
     }
@@ -114,6 +118,7 @@ impl Host {
                 methods,
                 rng: ChaCha8Rng::seed_from_u64(seed),
                 next_stamp: 1,
+                leases: Leases::new(timings, limits),
                 mutation: None,
             },
             view: MembershipView::default(),
@@ -142,8 +147,12 @@ impl Host {
 
     /// What was counted.
     #[must_use]
-    pub const fn counters(&self) -> &Counters {
-        &self.counters
+    pub const fn counters(&self) -> Counters {
+        Counters {
+            lease_reads: self.world.leases.answered,
+            leases_awaited: self.world.leases.delayed,
+            ..self.counters
+        }
     }
 
     /// The replicas here, in the order of their objects.
@@ -199,6 +208,7 @@ impl Host {
         reason: LinkDown,
         fx: &mut Effects,
     ) {
+        self.end_grant_of(&process);
         self.tell_links(now, process, false, fx);
         self.doubt_link(now, process, reason, fx);
     }
@@ -207,6 +217,7 @@ impl Host {
     /// clock.
     pub fn on_stopped(&mut self, now: Instant, fx: &mut Effects) {
         self.silence.clear();
+        self.world.leases.held.clear();
         let mut objects: BTreeSet<ObjectId> = self.slots.busy().into_iter().collect();
         objects.extend(self.slots.objects_of(&self.world.me));
         for object in objects {
@@ -222,6 +233,7 @@ impl Host {
             self.with(now, object, fx, |replica, env, out| replica.tick(env, out));
         }
         self.tick_silence(now, fx);
+        self.tick_leases(now, fx);
         self.attention.extend(self.repairs.jobs.keys().copied());
         self.outboxes.extend(self.deliveries.due(now));
         self.tick_drain(now, fx);
@@ -232,6 +244,7 @@ impl Host {
     pub fn waits(&self) -> bool {
         self.slots.any_busy()
             || self.silence.waits()
+            || self.world.leases.waits()
             || !self.repairs.jobs.is_empty()
             || self.deliveries.waits()
             || self.drains()

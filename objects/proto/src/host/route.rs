@@ -35,6 +35,12 @@ impl Host {
                 self.on_register(now, from, object, message, fx);
             }
             Message::Ping { nonce } => fx.send(from, Message::Pong { nonce }),
+            Message::RenewLease { number, term } => {
+                self.on_renew_lease(now, from, (number, term), fx);
+            }
+            Message::LeaseRenewed { number, generation } => {
+                self.on_lease_renewed(now, from, number, generation);
+            }
             Message::AskSilence { suspect } => self.on_ask_silence(now, from, suspect, fx),
             Message::Silence { suspect, silent } => {
                 if self.silence.answered(from, suspect, silent) {

@@ -139,6 +139,7 @@ impl Host {
             .slots
             .objects_of(&primary)
             .into_iter()
+            .filter(|object| !self.is_leased(now, object))
             .filter(|object| {
                 self.slots.get(object).is_some_and(|slot| {
                     slot.stood

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use bytes::Bytes;
+use overlay_proto::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Sighting;
@@ -82,6 +83,8 @@ pub enum RegisterMessage {
         ballot: Ballot,
         /// The primary's round.
         round: u64,
+        /// The term of the lease that the primary asks for; zero for none.
+        lease: Duration,
     },
     /// Yes: nothing higher is promised here, and this ballot's value is on record.
     Checked {
@@ -91,6 +94,17 @@ pub enum RegisterMessage {
         ballot: Ballot,
         /// From the check.
         round: u64,
+        /// The generation of the sender's grant that covers the object now; 0 if none does.
+        generation: u64,
+    },
+    /// No promise yet: the primary holds a lease on the sender's word until so long from now.
+    Leased {
+        /// From the prepare.
+        epoch: Epoch,
+        /// From the prepare.
+        ballot: Ballot,
+        /// What is left of the lease.
+        rest: Duration,
     },
     /// The object moved on: drop the state, keep a tombstone.
     Retire {

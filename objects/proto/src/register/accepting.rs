@@ -144,12 +144,19 @@ impl Replica {
                 epoch,
                 ballot,
                 round,
-            } => self.on_check(from, (epoch, ballot, round), fx),
+                lease,
+            } => self.on_check(env, from, (epoch, ballot, round), lease, fx),
             RegisterMessage::Checked {
                 epoch,
                 ballot,
                 round,
-            } => self.on_checked(env, from, (epoch, ballot, round), fx),
+                generation,
+            } => self.on_checked(env, from, (epoch, ballot, round), generation, fx),
+            RegisterMessage::Leased {
+                epoch,
+                ballot,
+                rest,
+            } => self.on_leased(env, from, (epoch, ballot), rest),
             RegisterMessage::Retire { epoch, sighting } => self.on_retire(epoch, sighting, fx),
         }
     }
@@ -184,6 +191,12 @@ impl Replica {
         } else if configuration != self.record.configuration || self.record.index.is_none() {
             return;
         }
+        if ballot >= self.record.promised
+            && let Some(until) = self.leased_until(env, &from)
+        {
+            self.say_leased(env, from, (ballot, until), fx);
+            return;
+        }
         let higher = ballot > self.record.promised;
         let answer = match self.record.prepare(ballot, known) {
             Ok(accepted) => RegisterMessage::Promised {
@@ -195,6 +208,7 @@ impl Replica {
         };
         fx.register(from, self.object, answer);
         if higher {
+            self.end_grant(env, true);
             self.heard_primary = false;
             self.step_down(&self.sighting(), fx);
             self.expect_primary(env, EXPECT);
@@ -251,6 +265,7 @@ impl Replica {
                 if higher {
                     self.heard_primary = false;
                 }
+                self.end_grant(env, higher);
                 self.hear_primary(from, higher, fx);
                 self.note_status(env);
                 self.say_stored(from, fx);
@@ -264,34 +279,6 @@ impl Replica {
                 fx.register(from, self.object, rejected);
             }
         }
-    }
-
-    /// A primary asks whether it still is.
-    fn on_check(
-        &self,
-        from: ProcessId,
-        (epoch, ballot, round): (Epoch, Ballot, u64),
-        fx: &mut Effects,
-    ) {
-        let mine = self.record.epoch();
-        if epoch < mine {
-            self.say_gone(from, epoch, fx);
-            return;
-        }
-        let promised = self.record.promised;
-        let member = epoch == mine && self.record.index.is_some();
-        let answer = if member && ballot < promised {
-            RegisterMessage::Rejected { epoch, promised }
-        } else if member && ballot == promised && self.record.newest().0 == ballot {
-            RegisterMessage::Checked {
-                epoch,
-                ballot,
-                round,
-            }
-        } else {
-            RegisterMessage::NeedFull { epoch, ballot }
-        };
-        fx.register(from, self.object, answer);
     }
 
     /// The record was made from a full accept.
@@ -358,7 +345,7 @@ impl Replica {
         fx.register(to, self.object, stored);
     }
 
-    fn say_gone(&self, to: ProcessId, epoch: Epoch, fx: &mut Effects) {
+    pub(super) fn say_gone(&self, to: ProcessId, epoch: Epoch, fx: &mut Effects) {
         let sighting = self.sighting();
         fx.register(to, self.object, RegisterMessage::Gone { epoch, sighting });
     }

@@ -8,18 +8,16 @@ use overlay_proto::Instant;
 
 use crate::execution::{Executed, Execution, ExecutionCall, ExecutionKey, Ran};
 use crate::message::{Change, OutboxOp, Reply, Status};
-use crate::outcome::{Cause, Outcome, Witness};
-use crate::register::maker::{Maker, Step, answer_now, refuse};
-use crate::register::plan::{Forming, Next, Plan, read_may_run};
-use crate::register::primary::{Answer, Phase, Primary, Running, Snapshot};
+use crate::outcome::Witness;
+use crate::reads::Reads;
+use crate::register::maker::{Maker, Step, answer_now};
+use crate::register::plan::{Forming, Next, Plan};
+use crate::register::primary::{Phase, Running};
 use crate::register::proposal::Proposed;
 use crate::register::queue::Item;
 use crate::register::round::Ask;
-use crate::register::{Effects, Env, Mutation, Replica, Role};
-use crate::session::SessionId;
-
-/// Most snapshot reads of one object at a time.
-const SNAPSHOTS_MAX: usize = 64;
+use crate::register::snapshots::SNAPSHOTS_MAX;
+use crate::register::{Effects, Env, Replica, Role};
 
 /// One request of a batch.
 #[derive(Debug)]
@@ -67,7 +65,8 @@ impl Replica {
             return false;
         };
         if !primary.answers.is_empty() {
-            self.start_round(env, Ask::Check, None, Vec::new(), fx);
+            let answers = core::mem::take(&mut primary.answers);
+            self.answer_or_check(env, answers, fx);
             return true;
         }
         if !primary.outbox_done.is_empty() {
@@ -154,7 +153,7 @@ impl Replica {
     }
 
     /// An execution of these calls on the value on record.
-    fn execution(
+    pub(super) fn execution(
         &mut self,
         calls: Vec<ExecutionCall>,
         snapshot: bool,
@@ -178,56 +177,6 @@ impl Replica {
         Some((key, execution))
     }
 
-    /// Runs a read beside everything else, on the newest value.
-    fn launch_snapshot(&mut self, env: &Env<'_>, item: Item, fx: &mut Effects) {
-        let Some(call) = execution_call(&item, env.now) else {
-            return;
-        };
-        let Some((key, execution)) = self.execution(Vec::from([call]), true) else {
-            return;
-        };
-        if let Role::Primary(primary) = &mut self.role {
-            primary.snapshots.push(Snapshot { key, item });
-            fx.executions.push(execution);
-        }
-    }
-
-    /// While an asynchronous write runs: starts queued reads that no write of their handle
-    /// comes before.
-    pub(super) fn launch_snapshots(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
-        let Role::Primary(primary) = &mut self.role else {
-            return;
-        };
-        let Phase::Executing(running) = &primary.phase else {
-            return;
-        };
-        let Some(held) = self.record.accepted.as_ref().filter(|_| running.alone) else {
-            return;
-        };
-        let room = SNAPSHOTS_MAX.saturating_sub(primary.snapshots.len());
-        let mut writing: Vec<SessionId> = running
-            .batch
-            .iter()
-            .filter_map(|planned| planned.item.session())
-            .collect();
-        let mut taken = 0;
-        let now = env.now;
-        let items = primary.queue.extract(|item| {
-            let read = item.call().is_some_and(|call| !call.write);
-            let behind = item.session().is_some_and(|id| writing.contains(&id));
-            if !read {
-                writing.extend(item.session());
-            }
-            let runs = read && !behind && taken < room && !item.is_late(now);
-            let runs = runs && read_may_run(&held.value, item);
-            taken += usize::from(runs);
-            runs
-        });
-        for item in items {
-            self.launch_snapshot(env, item, fx);
-        }
-    }
-
     /// Takes the executor's answer.
     pub fn on_executed(&mut self, env: &mut Env<'_>, executed: Executed, fx: &mut Effects) {
         let Role::Primary(primary) = &mut self.role else {
@@ -239,7 +188,7 @@ impl Replica {
             .position(|snapshot| snapshot.key == executed.key);
         if let Some(place) = place {
             let snapshot = primary.snapshots.remove(place);
-            snapshot_ended(env, primary, &snapshot, executed.ran, fx);
+            self.snapshot_ended(env, &snapshot, executed.ran, fx);
         } else if matches!(&primary.phase, Phase::Executing(running) if running.key == executed.key)
             && let Phase::Executing(running) = core::mem::replace(&mut primary.phase, Phase::Idle)
         {
@@ -317,6 +266,8 @@ impl Replica {
         }
         if step.version > held.version {
             let base = held.version;
+            primary.before =
+                (primary.reads != Reads::Quorum).then(|| (base, held.value.state.clone()));
             held.value.apply(
                 step.state.as_ref(),
                 &step.sessions,
@@ -333,53 +284,15 @@ impl Replica {
             };
             let ask = Ask::Accept(step.version);
             self.start_round(env, ask, Some(change), step.answers, fx);
-        } else if env.mutation == Some(Mutation::ReadsUnchecked) {
-            for answer in &step.answers {
-                answer.send(fx);
-            }
+            self.launch_snapshots(env, fx);
         } else if !step.answers.is_empty() {
-            self.start_round(env, Ask::Check, None, step.answers, fx);
+            self.answer_or_check(env, step.answers, fx);
         }
     }
 }
 
-/// A snapshot read has ended: its answer waits for a round that begins now or later.
-fn snapshot_ended(
-    env: &Env<'_>,
-    primary: &mut Primary,
-    snapshot: &Snapshot,
-    ran: Vec<Ran>,
-    fx: &mut Effects,
-) {
-    let item = &snapshot.item;
-    let outcome = match ran.into_iter().next() {
-        Some(Ran::Returned { result, .. }) => Outcome::Returned(result),
-        Some(Ran::Failed(failure)) => Outcome::Failed(failure),
-        Some(Ran::Refused(cause)) => return refuse(item, cause, fx),
-        None => return refuse(item, Cause::Deadline, fx),
-    };
-    let reply = Reply::Done {
-        outcome,
-        witness: Some(Witness {
-            epoch: snapshot.key.epoch,
-            version: snapshot.key.base,
-        }),
-    };
-    if env.mutation == Some(Mutation::ReadsUnchecked) {
-        answer_now(item, &reply, fx);
-        return;
-    }
-    primary.answers.push(Answer {
-        key: item.key,
-        hash: item.hash,
-        to: item.to.clone(),
-        reply,
-        write: false,
-    });
-}
-
 /// A queued call as the executor gets it.
-fn execution_call(item: &Item, now: Instant) -> Option<ExecutionCall> {
+pub(crate) fn execution_call(item: &Item, now: Instant) -> Option<ExecutionCall> {
     let call = item.call()?;
     Some(ExecutionCall {
         method: call.request.method,

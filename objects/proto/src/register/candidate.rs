@@ -50,11 +50,19 @@ pub(crate) struct Candidate {
     since: Instant,
     due: Instant,
     sends: u32,
+    /// Members cannot promise before this: another one holds leases from them.
+    leased: Option<Instant>,
     /// Requests that came meanwhile, in order.
     pub(crate) waiting: Vec<Waiting>,
 }
 
 impl Candidate {
+    /// A member promises nothing before `until`.
+    pub(crate) fn put_off(&mut self, until: Instant) {
+        self.leased = self.leased.max(Some(until));
+        self.due = self.due.min(until);
+    }
+
     /// Whether one more request may wait.
     pub(crate) fn has_room(&self, request: &Request) -> bool {
         let held: usize = self.waiting.iter().map(|held| weight(&held.request)).sum();
@@ -108,6 +116,10 @@ impl Replica {
         if self.ended || self.finish.is_some() || !able {
             return;
         }
+        if let Some(at) = self.leased_until(env, &env.me) {
+            self.role = Role::Backup(Some(Retry { at }));
+            return;
+        }
         let from = self.believed_primary();
         let ballot = Ballot {
             round,
@@ -122,6 +134,7 @@ impl Replica {
             since: env.now,
             due: env.now,
             sends: 0,
+            leased: None,
             waiting: Vec::new(),
         }));
         self.send_prepares(env, fx);
@@ -265,11 +278,12 @@ impl Replica {
             return;
         };
         let age = env.now.since(candidate.since);
+        let put_off = candidate.leased.is_some_and(|until| env.now < until);
         candidate.waiting.retain(|waiting| {
             let waited = env.now.since(waiting.arrived);
             let cause = if waited >= waiting.request.budget {
                 Cause::Deadline
-            } else if age >= NO_QUORUM_AFTER && waited * 2 >= waiting.request.budget {
+            } else if !put_off && age >= NO_QUORUM_AFTER && waited * 2 >= waiting.request.budget {
                 Cause::NoQuorum
             } else {
                 return true;

@@ -6,8 +6,10 @@ use overlay_proto::{Instant, ProcessId};
 use rand_chacha::ChaCha8Rng;
 
 use crate::execution::Execution;
+use crate::lease::Leases;
 use crate::message::{Message, RegisterMessage, Reply};
 use crate::object::{Configuration, Epoch, MethodId, ObjectId, Version};
+use crate::reads::Reads;
 use crate::register::tombstone::Tombstone;
 
 /// What the host knows of one method.
@@ -26,6 +28,11 @@ pub trait Methods {
 
     /// Whether this kind, in this version, is hosted here.
     fn hosts(&self, kind: &str, version: u32) -> bool;
+
+    /// How reads of this kind are made sure to be current.
+    fn reads(&self, _kind: &str, _version: u32) -> Reads {
+        Reads::Quorum
+    }
 }
 
 /// A rule that is broken on purpose, so that a test can show that it is caught. Never set in
@@ -42,6 +49,16 @@ pub enum Mutation {
     ReadsUnchecked,
     /// A member without a record answers a prepare and keeps none.
     PromiseWithoutRecord,
+    /// A lost link ends a grant.
+    LinkEndsGrant,
+    /// A lease counts for objects that were confirmed in an older generation.
+    GenerationIgnored,
+    /// A ballot is promised in spite of a grant.
+    GrantNotHonoured,
+    /// A holder counts its lease from when the answer came, and uses all of the term.
+    LeaseFromReceipt,
+    /// A primary that has shipped a seal goes on reading under its leases.
+    LeaseOutlivesSeal,
 }
 
 /// What a replica needs to know of the world around it.
@@ -57,6 +74,8 @@ pub struct Env<'a> {
     pub methods: &'a dyn Methods,
     /// For backoff only.
     pub rng: &'a mut ChaCha8Rng,
+    /// What this process granted, and holds.
+    pub leases: &'a mut Leases,
     /// A rule broken on purpose, in tests only.
     pub mutation: Option<Mutation>,
 }

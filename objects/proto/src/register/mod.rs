@@ -6,13 +6,15 @@
 //!
 //! [`Replica`] reacts to messages (`accepting`), stands (`candidate`), admits calls (`requests`,
 //! `queue`), runs them (`plan`, `batch`, `maker`), ships what came of them (`round`, `ship`) and
-//! moves to other replica sets (`reconfigure`, `finish`). `record` has the acceptor's rules.
+//! moves to other replica sets (`reconfigure`, `finish`). `record` has the acceptor's rules;
+//! `lease` says when a read need not ask and a promise must wait.
 
 mod accepting;
 mod batch;
 mod candidate;
 mod env;
 mod finish;
+mod lease;
 mod maker;
 mod plan;
 mod primary;
@@ -24,6 +26,7 @@ mod replica;
 mod requests;
 mod round;
 mod ship;
+mod snapshots;
 mod status;
 mod tombstone;
 

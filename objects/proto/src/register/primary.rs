@@ -4,11 +4,13 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use bytes::Bytes;
 use overlay_proto::{Duration, Instant, ProcessId};
 
 use crate::execution::ExecutionKey;
 use crate::message::{Message, Refusal, Reply, Sighting};
 use crate::object::{Ballot, Version};
+use crate::reads::Reads;
 use crate::register::batch::Planned;
 use crate::register::proposal::Proposal;
 use crate::register::queue::{Addresses, CallKey, Item, Queue};
@@ -21,6 +23,8 @@ use crate::session::SessionId;
 pub(crate) struct Primary {
     pub(crate) ballot: Ballot,
     pub(crate) how: Activation,
+    /// How reads of its kind are made sure to be current.
+    pub(crate) reads: Reads,
     /// A majority has accepted this ballot: nobody else's older value is newer.
     pub(crate) confirmed: bool,
     /// The newest version that is known to be chosen; counts once confirmed.
@@ -33,6 +37,10 @@ pub(crate) struct Primary {
     pub(crate) peers: BTreeMap<ProcessId, Peer>,
     /// Rounds begun under this ballot.
     pub(crate) rounds: u64,
+    /// The last one that was a check, and when it began.
+    pub(crate) checked: Option<(u64, Instant)>,
+    /// While a version is on its way: the one before it and its state, if reads may run on it.
+    pub(crate) before: Option<(Version, Bytes)>,
     /// Reads that run beside everything else.
     pub(crate) snapshots: Vec<Snapshot>,
     /// Answers of such reads, waiting for a round that begins after them.
@@ -105,6 +113,9 @@ pub(crate) struct Peer {
     pub(crate) sent: Option<Version>,
     pub(crate) stamp: Option<u64>,
     pub(crate) heard: Option<Instant>,
+    /// The generation of its grant in which it confirmed this object under this ballot; 0 if
+    /// it did not.
+    pub(crate) generation: u64,
     /// A learner whose answer the only member waits for.
     pub(crate) awaited: bool,
     /// Sends without an answer.
@@ -121,6 +132,7 @@ impl Peer {
             sent: None,
             stamp: None,
             heard: None,
+            generation: 0,
             awaited: false,
             unanswered: 0,
             due: now,
@@ -167,6 +179,7 @@ impl Replica {
         self.role = Role::Primary(Box::new(Primary {
             ballot: self.record.promised,
             how,
+            reads: env.methods.reads(&held.value.kind, held.value.kind_version),
             confirmed: false,
             chosen: held.version,
             outbox_chosen: 0,
@@ -174,6 +187,8 @@ impl Replica {
             queue: carried.queue,
             peers,
             rounds: 0,
+            checked: None,
+            before: None,
             snapshots: Vec::new(),
             answers: Vec::new(),
             outbox_done: carried.outbox_done,

@@ -119,6 +119,12 @@ impl Replica {
         proposed || ending || self.finish.is_some()
     }
 
+    /// Whether the value on record here, chosen or not, names the next set.
+    #[must_use]
+    pub fn is_sealed(&self) -> bool {
+        self.record.sealed_into().is_some()
+    }
+
     /// Makes this copy the object, alone, in the first epoch of a new lineage. Whether it
     /// could: a copy without a value, or of a deleted object, cannot.
     pub fn recover(&mut self, env: &mut Env<'_>, epoch: Epoch, fx: &mut Effects) -> bool {

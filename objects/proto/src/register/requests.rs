@@ -113,8 +113,14 @@ impl Replica {
                 "the object's queue",
             ))));
         }
+        let reads = !is_write(&item);
         primary.queue.push(item);
-        if matches!(&primary.phase, Phase::Executing(running) if running.alone) {
+        let beside = match &primary.phase {
+            Phase::Idle => false,
+            Phase::Executing(running) => running.alone,
+            Phase::Round(_) => reads && primary.before.is_some(),
+        };
+        if beside {
             self.launch_snapshots(env, fx);
         }
         None

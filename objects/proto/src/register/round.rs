@@ -45,6 +45,9 @@ pub(crate) struct Round {
     /// How to get to the version from the one before.
     pub(crate) step: Option<Change>,
     pub(crate) answers: Vec<Answer>,
+    /// The term of the lease that its first messages ask for. Those sent again ask for none, so
+    /// that a primary which hears no answers does not prolong grants for ever.
+    pub(crate) lease: Duration,
     /// The answers reveal no version that this round makes: they need a check besides.
     then_check: bool,
 }
@@ -74,6 +77,7 @@ impl Replica {
         mut answers: Vec<Answer>,
         fx: &mut Effects,
     ) {
+        let lease = self.lease_wanted(env);
         let Role::Primary(primary) = &mut self.role else {
             return;
         };
@@ -86,13 +90,17 @@ impl Replica {
             Ask::Accept(_) if step.is_none() => (ask, !answers.is_empty()),
             ask => (ask, false),
         };
-        let round = Round {
+        if ask == Ask::Check {
+            primary.checked = Some((primary.rounds, env.now));
+        }
+        let mut round = Round {
             number: primary.rounds,
             ask,
             started: env.now,
             acks: self.record.index.into_iter().collect(),
             step,
             answers,
+            lease,
             then_check,
         };
         for (process, peer) in &mut primary.peers {
@@ -107,6 +115,7 @@ impl Replica {
                 fx,
             );
         }
+        round.lease = Duration::ZERO;
         primary.phase = Phase::Round(Box::new(round));
     }
 
@@ -125,6 +134,7 @@ impl Replica {
         let Phase::Round(round) = core::mem::replace(&mut primary.phase, Phase::Idle) else {
             return false;
         };
+        primary.before = None;
         let first = !primary.confirmed;
         if let Ask::Accept(version) = round.ask {
             primary.confirmed = true;
@@ -222,6 +232,7 @@ impl Replica {
         env: &mut Env<'_>,
         from: ProcessId,
         (epoch, ballot, number): (Epoch, Ballot, u64),
+        generation: u64,
         fx: &mut Effects,
     ) {
         if epoch != self.record.epoch() {
@@ -234,6 +245,13 @@ impl Replica {
             return;
         };
         peer.heard = Some(env.now);
+        if generation > 0
+            && ballot == primary.ballot
+            && let Some((_, asked)) = primary.checked.filter(|(round, _)| *round == number)
+        {
+            peer.generation = peer.generation.max(generation);
+            env.lease_granted(from, generation, asked);
+        }
         if let Phase::Round(round) = &mut primary.phase
             && let Some(index) = peer.vote
             && round.ask == Ask::Check

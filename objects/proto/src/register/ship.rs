@@ -35,6 +35,7 @@ pub(crate) fn send(
                 epoch: record.epoch(),
                 ballot: record.promised,
                 round: round.number,
+                lease: round.lease,
             };
             peer.due = now + RESEND;
             fx.register(process, object, check);

@@ -31,6 +31,11 @@ fn text() -> impl Strategy<Value = String> {
     "[a-zA-Zäß.]{0,12}"
 }
 
+/// Whole microseconds, as frames have them.
+fn term() -> impl Strategy<Value = Duration> {
+    any::<u64>().prop_map(Duration::from_micros)
+}
+
 fn object() -> impl Strategy<Value = ObjectId> {
     any::<u128>().prop_map(ObjectId)
 }
@@ -426,19 +431,26 @@ fn register() -> impl Strategy<Value = RegisterMessage> {
             .prop_map(|(epoch, promised)| RegisterMessage::Rejected { epoch, promised }),
         (epoch(), sighting())
             .prop_map(|(epoch, sighting)| RegisterMessage::Gone { epoch, sighting }),
-        (epoch(), ballot(), any::<u64>()).prop_map(|(epoch, ballot, round)| {
+        (epoch(), ballot(), any::<u64>(), term()).prop_map(|(epoch, ballot, round, lease)| {
             RegisterMessage::Check {
                 epoch,
                 ballot,
                 round,
+                lease,
             }
         }),
-        (epoch(), ballot(), any::<u64>()).prop_map(|(epoch, ballot, round)| {
-            RegisterMessage::Checked {
+        (epoch(), ballot(), any::<u64>(), any::<u64>()).prop_map(
+            |(epoch, ballot, round, generation)| RegisterMessage::Checked {
                 epoch,
                 ballot,
                 round,
+                generation,
             }
+        ),
+        (epoch(), ballot(), term()).prop_map(|(epoch, ballot, rest)| RegisterMessage::Leased {
+            epoch,
+            ballot,
+            rest,
         }),
         (epoch(), sighting())
             .prop_map(|(epoch, sighting)| RegisterMessage::Retire { epoch, sighting }),
@@ -481,6 +493,9 @@ fn other() -> impl Strategy<Value = Message> {
         (object(), sighting()).prop_map(|(object, sighting)| Message::Here { object, sighting }),
         any::<u64>().prop_map(|nonce| Message::Ping { nonce }),
         any::<u64>().prop_map(|nonce| Message::Pong { nonce }),
+        (any::<u64>(), term()).prop_map(|(number, term)| Message::RenewLease { number, term }),
+        (any::<u64>(), any::<u64>())
+            .prop_map(|(number, generation)| Message::LeaseRenewed { number, generation }),
         process().prop_map(|suspect| Message::AskSilence { suspect }),
         (process(), any::<bool>())
             .prop_map(|(suspect, silent)| Message::Silence { suspect, silent }),

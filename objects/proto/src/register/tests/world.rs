@@ -10,7 +10,9 @@ use overlay_proto::{Duration, Incarnation, Instant, PeerId, ProcessId};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use crate::config::{Limits, Timings};
 use crate::execution::{Deferred, Executed, Execution, Ran};
+use crate::lease::Leases;
 use crate::message::{
     Change, Message, Outbox, Refusal, RegisterMessage, Reply, Request, Sighting, Status, Value,
 };
@@ -63,6 +65,7 @@ pub(super) struct Host {
     pub(super) frozen: bool,
     pub(super) executions: Vec<Execution>,
     pub(super) notes: Vec<Note>,
+    pub(super) leases: Leases,
     stamp: u64,
     rng: ChaCha8Rng,
 }
@@ -125,6 +128,7 @@ impl World {
                 frozen: false,
                 executions: Vec::new(),
                 notes: Vec::new(),
+                leases: Leases::new(&Timings::default(), &Limits::default()),
                 stamp: 10,
                 rng: ChaCha8Rng::seed_from_u64(seed ^ (index as u64 + 1)),
             })
@@ -205,6 +209,7 @@ impl World {
             stamp: host.stamp,
             methods: &Kinds,
             rng: &mut host.rng,
+            leases: &mut host.leases,
             mutation,
         };
         let mut fx = Effects::default();
@@ -324,6 +329,7 @@ impl World {
             stamp: host.stamp,
             methods: &Kinds,
             rng: &mut host.rng,
+            leases: &mut host.leases,
             mutation,
         };
         let mut fx = Effects::default();
