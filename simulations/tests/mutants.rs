@@ -59,3 +59,38 @@ fn reads_that_ask_nobody_are_caught() {
     let report = caught(Mutation::ReadsUnchecked, 500);
     assert_eq!(invariant(&report), "no_stale_read");
 }
+
+#[test]
+fn a_grant_that_ends_with_a_link_is_caught() {
+    leases_broken(Mutation::LinkEndsGrant);
+}
+
+#[test]
+fn a_lease_of_an_older_generation_is_caught() {
+    leases_broken(Mutation::GenerationIgnored);
+}
+
+#[test]
+fn a_promise_in_spite_of_a_grant_is_caught() {
+    leases_broken(Mutation::GrantNotHonoured);
+}
+
+#[test]
+fn a_lease_that_counts_from_its_receipt_is_caught() {
+    leases_broken(Mutation::LeaseFromReceipt);
+}
+
+#[test]
+fn a_lease_that_outlives_a_seal_is_caught() {
+    leases_broken(Mutation::LeaseOutlivesSeal);
+}
+
+/// A reader was replaced and did not know it, or a client saw what such a one answered.
+fn leases_broken(mutation: Mutation) {
+    let report = caught(mutation, 1_000);
+    let found = invariant(&report);
+    assert!(
+        ["leases_respected", "no_stale_read"].contains(&found),
+        "{found}"
+    );
+}

@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn an_orphan_needs_an_excuse() {
-        let (object, alive, deleted) = (ObjectId(1), Ok(()), Err(Cause::Deleted));
+        let (object, alive, deleted) = (ObjectId(1), Ok(()), Err::<(), _>(Cause::Deleted));
         let excuse = Some(Excuse::CreatorEnded);
         assert_eq!(check(object, 0, Some(&alive), None), Ok(Left::Nothing));
         assert_eq!(check(object, 2, Some(&deleted), None), Ok(Left::Copies(2)));

@@ -204,7 +204,7 @@ impl Naming {
         if self.made.contains_key(&object.id) {
             return;
         }
-        let mut sets = Tracked::default();
+        let mut sets = Tracked::new(Counter::KIND);
         if let Some(configuration) = &object.configuration {
             let now = kernel.now();
             sets.configured(now, (**configuration).clone());

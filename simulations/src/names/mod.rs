@@ -13,9 +13,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use objects_proto::kinds_table::KindTable;
+use objects_proto::naming::Names;
 use objects_proto::object::ObjectId;
 use objects_proto::objects::Objects;
 use objects_proto::reference::RawRef;
+use objects_proto::shared::SharedObject;
 use overlay_proto::{Duration, Instant, ProcessId};
 
 use self::contests::{Contest, Made};
@@ -187,7 +189,7 @@ impl Naming {
             contests,
             made: BTreeMap::new(),
             root: None,
-            root_sets: Tracked::default(),
+            root_sets: Tracked::new(Names::KIND),
             unique: NamesUnique::default(),
             dice,
         }

@@ -84,8 +84,9 @@ impl Register {
     fn cut_off(&self, kernel: &mut ObjectsKernel, ambushes: &mut Ambushes, target: &Target) {
         reset_links(kernel, target);
         let pairs = both_ways(target.primary, &self.other_hosts(target.primary));
+        let told = ambushes.millis(1, 60);
         let outage = ambushes.millis(900, 2_900);
-        cut_for(kernel, Duration::ZERO, outage, pairs);
+        cut_for(kernel, told, outage, pairs);
     }
 
     /// Answers to the primary are late; when they have come, it is cut off.
@@ -109,6 +110,7 @@ impl Register {
         target: &Target,
     ) {
         reset_links(kernel, target);
+        let told = ambushes.millis(1, 60);
         let outage = ambushes.millis(3_500, 6_000);
         let rest = ambushes.millis(2_500, 5_000);
         self.objects[target.object].quiet_until = kernel.now() + outage + rest;
@@ -117,7 +119,7 @@ impl Register {
             let back = shared.is_none_or(|one| one == *backup);
             let until = if back { outage } else { outage + rest };
             let pairs = both_ways(target.primary, &[*backup]);
-            cut_for(kernel, Duration::ZERO, until, pairs);
+            cut_for(kernel, told, until, pairs);
         }
         if ambushes.dice.chance(0.7) {
             // It notices that it was stopped, and asks for all its leases again.

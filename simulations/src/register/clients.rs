@@ -1,13 +1,15 @@
 //! What the clients do next: objects to make, handles to open, calls.
 
-use objects_proto::caller::HandleId;
-use objects_proto::machine::Command;
+use objects_proto::caller::{Completion, HandleId};
+use objects_proto::machine::{Command, Ticket};
 use objects_proto::object::Configuration;
 use objects_proto::reference::RawRef;
 use overlay_proto::{Duration, ProcessId};
 
+use super::journal::Output;
 use super::workload::{OPEN_MAX, Place};
 use super::{Alarm, ObjectsKernel, Purpose, Register, workload};
+use crate::oracle::Class;
 
 /// After the heal, clients go on calling for this long.
 const WORK_AFTER: Duration = Duration::from_secs(30);
@@ -129,6 +131,46 @@ impl Register {
                 self.objects[object].reference = Some(reference);
             }
             None => kernel.alarm(Duration::from_secs(1), Alarm::Create(object)),
+        }
+    }
+
+    pub(super) fn completed(
+        &mut self,
+        kernel: &mut ObjectsKernel,
+        ticket: Ticket,
+        completion: &Completion,
+    ) {
+        let Some((_, purpose)) = self.tickets.remove(&ticket) else {
+            kernel.violate("one_end_per_call", format!("{ticket:?} completed again"));
+            return;
+        };
+        let now = kernel.now();
+        match (purpose, workload::ended(now, completion)) {
+            (_, Err(detail)) => kernel.violate("results_of_the_model", detail),
+            (Purpose::Call { place, object }, Ok(end)) => {
+                kernel.count(workload::counter(&completion.outcome), 1);
+                if let Err(anomaly) = self.objects[object].history.finish(ticket.0, end) {
+                    kernel.violate(anomaly.property, anomaly.detail);
+                }
+                let handle = self.objects[object]
+                    .history
+                    .call(ticket.0)
+                    .map(|call| call.handle);
+                let place = &mut self.places[place];
+                if place.handle.map(|(_, handle)| handle.0) == handle {
+                    place.open = place.open.saturating_sub(1);
+                }
+            }
+            (Purpose::Audit(object), Ok(end)) => {
+                if let Class::Ok(Output::Log(log)) = end.class {
+                    self.objects[object].log = Some(log);
+                } else {
+                    kernel.note(u32::MAX, || format!("audit of {object}: {completion:?}"));
+                }
+            }
+            (Purpose::Create(_), Ok(_)) => {
+                kernel.violate("one_end_per_call", "a creation completed as a call");
+            }
         }
     }
 }

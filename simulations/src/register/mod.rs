@@ -6,13 +6,13 @@ mod audit;
 mod clients;
 pub mod hints;
 pub mod journal;
+mod known;
 pub mod tracked;
 pub mod workload;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use objects_proto::caller::Completion;
 use objects_proto::config::ObjectsConfig;
 use objects_proto::directory::DirectoryRecord;
 use objects_proto::machine::{Command, Event, Ticket};
@@ -24,14 +24,13 @@ use overlay_proto::{Duration, Instant, ProcessId};
 
 use self::ambush::Ambushes;
 use self::hints::Hints;
-use self::journal::{KIND, LEASED, Output};
+use self::journal::{KIND, LEASED};
 use self::tracked::Tracked;
 use self::workload::Place;
 use crate::directory::{Directory, DirectoryConditions, online};
 use crate::environment::{Ending, Environment, Start, Transmitted, over_the_wire};
 use crate::faults::{Fault, FaultPlan};
 use crate::kernel::Kernel;
-use crate::oracle::Class;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
 use crate::world::World;
@@ -156,7 +155,7 @@ impl Register {
             hints: Hints::new(hosts, seed),
             directory: Directory::new(conditions, seed),
             ambushes,
-            objects: (0..objects).map(|_| tracked(&mut dice)).collect(),
+            objects: tracked(&mut dice, objects),
             places: (0..places)
                 .map(|place| Place {
                     object: place % objects,
@@ -191,56 +190,13 @@ impl Register {
         let node = *self.dice.pick(&running)?;
         Some((node, kernel.process(node)?))
     }
-
-    fn completed(&mut self, kernel: &mut ObjectsKernel, ticket: Ticket, completion: &Completion) {
-        let Some((_, purpose)) = self.tickets.remove(&ticket) else {
-            kernel.violate("one_end_per_call", format!("{ticket:?} completed again"));
-            return;
-        };
-        let now = kernel.now();
-        match (purpose, workload::ended(now, completion)) {
-            (_, Err(detail)) => kernel.violate("results_of_the_model", detail),
-            (Purpose::Call { place, object }, Ok(end)) => {
-                kernel.count(workload::counter(&completion.outcome), 1);
-                if let Err(anomaly) = self.objects[object].history.finish(ticket.0, end) {
-                    kernel.violate(anomaly.property, anomaly.detail);
-                }
-                let handle = self.objects[object]
-                    .history
-                    .call(ticket.0)
-                    .map(|call| call.handle);
-                let place = &mut self.places[place];
-                if place.handle.map(|(_, handle)| handle.0) == handle {
-                    place.open = place.open.saturating_sub(1);
-                }
-            }
-            (Purpose::Audit(object), Ok(end)) => {
-                if let Class::Ok(Output::Log(log)) = end.class {
-                    self.objects[object].log = Some(log);
-                } else {
-                    kernel.note(u32::MAX, || format!("audit of {object}: {completion:?}"));
-                }
-            }
-            (Purpose::Create(_), Ok(_)) => {
-                kernel.violate("one_end_per_call", "a creation completed as a call");
-            }
-        }
-    }
-
-    fn kind_of(&self, object: &ObjectId) -> &'static str {
-        let mut known = self.objects.iter();
-        let known = known.find(|tracked| tracked.is(object));
-        known.map_or(KIND, |tracked| tracked.kind)
-    }
-
-    fn tracked(&mut self, object: &ObjectId) -> Option<&mut Tracked> {
-        self.objects.iter_mut().find(|tracked| tracked.is(object))
-    }
 }
 
-/// An object whose reads ask a majority, or rest on leases.
-fn tracked(dice: &mut Dice) -> Tracked {
-    Tracked::new(if dice.chance(0.6) { LEASED } else { KIND })
+/// Objects whose reads ask a majority, or rest on leases: two and two alike.
+fn tracked(dice: &mut Dice, count: usize) -> Vec<Tracked> {
+    let pairs =
+        (0..count.div_ceil(2)).flat_map(|_| [if dice.chance(0.6) { LEASED } else { KIND }; 2]);
+    pairs.take(count).map(Tracked::new).collect()
 }
 
 impl Environment<Objects> for Register {
@@ -363,6 +319,7 @@ impl Environment<Objects> for Register {
 
     fn ended(&mut self, kernel: &mut ObjectsKernel, process: ProcessId, _how: Ending) {
         self.hints.ended(process);
+        self.learn_sets(kernel);
         let now = kernel.now();
         for object in &mut self.objects {
             object.process_ended(now, |one| kernel.runs(one));
