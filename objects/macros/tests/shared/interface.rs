@@ -4,6 +4,7 @@ use objects_macros::shared;
 use objects_proto::kinds_table::{KindError, KindTable};
 use objects_proto::object::MethodId;
 use objects_proto::proxy::Proxy;
+use objects_proto::reads::Reads;
 use objects_proto::shared::SharedObject;
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +15,7 @@ struct Awkward {
     words: Vec<String>,
 }
 
-#[shared(crate = objects_proto, name = "test.Awkward", version = 3, get(words: Vec<String>,))]
+#[shared(crate = objects_proto, name = "test.Awkward", version = 3, reads = "lease", get(words: Vec<String>,))]
 impl Awkward {
     const GREETING: &'static str = "hello";
 
@@ -184,6 +185,9 @@ fn a_kind_is_named_after_its_type_unless_told_otherwise() {
         kinds.register::<inner::Light>(),
         Err(KindError::NameTaken("Light"))
     );
+    let reads = |name| kinds.get(name).map(|kind| kind.reads());
+    assert_eq!(reads("Light"), Some(Reads::Quorum));
+    assert_eq!(reads("test.Awkward"), Some(Reads::Lease));
     let hosted = kinds.hosted();
     let hosted: Vec<_> = hosted
         .iter()

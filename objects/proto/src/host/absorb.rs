@@ -49,7 +49,6 @@ impl Host {
     fn note(&mut self, now: Instant, object: ObjectId, note: Note, fx: &mut Effects) {
         match note {
             Note::Installed(_) => {
-                self.world.leases.given.release(&object);
                 self.world.next_stamp += 1;
                 self.counters.installs += 1;
             }

@@ -7,6 +7,7 @@ mod executor;
 mod failover;
 mod growth;
 mod handover;
+mod leases;
 mod nested;
 mod placing;
 mod serving;

@@ -186,7 +186,7 @@ impl Replica {
             if !self.enter_sealed(env, &configuration, index, fx) {
                 let stamp = stamp_of(&configuration, index, env);
                 let record = Record::empty(configuration, Some(index), stamp);
-                self.replace(record, fx);
+                self.replace(env, record, fx);
             }
         } else if configuration != self.record.configuration || self.record.index.is_none() {
             return;
@@ -240,7 +240,7 @@ impl Replica {
                         value,
                     };
                     let record = record_of(env, configuration, held);
-                    self.replace(record, fx);
+                    self.replace(env, record, fx);
                     self.installed(env, from, fx);
                 }
                 _ => {
@@ -319,7 +319,8 @@ impl Replica {
     }
 
     /// Puts a record of a newer epoch in the place of this one.
-    fn replace(&mut self, record: Record, fx: &mut Effects) {
+    fn replace(&mut self, env: &mut Env<'_>, record: Record, fx: &mut Effects) {
+        self.end_grant(env, true);
         let sighting = Sighting::Member {
             configuration: record.configuration.clone(),
             primary: Some(record.promised.member).filter(|_| record.promised.round > 0),

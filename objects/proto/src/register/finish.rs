@@ -98,7 +98,8 @@ impl Replica {
     }
 
     /// Replaces the record by that of the next set, with the value that everybody installs.
-    fn enter(&mut self, env: &Env<'_>, finish: &Finish, index: u8, fx: &mut Effects) {
+    fn enter(&mut self, env: &mut Env<'_>, finish: &Finish, index: u8, fx: &mut Effects) {
+        self.end_grant(env, true);
         let stamp = finish
             .next
             .members
@@ -199,7 +200,7 @@ impl Replica {
     /// the seal is chosen, and this member may install itself from what it has.
     pub(super) fn enter_sealed(
         &mut self,
-        env: &Env<'_>,
+        env: &mut Env<'_>,
         configuration: &Configuration,
         index: u8,
         fx: &mut Effects,

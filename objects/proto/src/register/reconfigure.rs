@@ -147,6 +147,7 @@ impl Replica {
             primary: Some(0),
         };
         self.step_down(&sighting, fx);
+        self.end_grant(env, true);
         let mut value = held.value;
         value.status = Status::Live;
         let held = Held {

@@ -19,4 +19,7 @@ impl Counter {}
 #[shared(crate = objects_proto, version = -1)]
 impl Counter {}
 
+#[shared(crate = objects_proto, reads = "fresh")]
+impl Counter {}
+
 fn main() {}

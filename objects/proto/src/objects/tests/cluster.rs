@@ -24,6 +24,7 @@ use crate::machine::{Command, Event, Ticket, Timer};
 use crate::message::Message;
 use crate::object::{Configuration, ObjectId};
 use crate::objects::Objects;
+use crate::reads::Reads;
 use crate::reference::RawRef;
 use crate::register::Mutation;
 
@@ -98,6 +99,10 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn new(seed: u64, hosts: usize) -> Self {
+        Self::reading(Reads::Quorum, seed, hosts)
+    }
+
+    pub(super) fn reading(reads: Reads, seed: u64, hosts: usize) -> Self {
         let mut cluster = Self {
             now: Instant::from_micros(1_000_000),
             nodes: Vec::new(),
@@ -106,7 +111,7 @@ impl Cluster {
             directory: true,
             mutation: None,
             published: BTreeMap::new(),
-            executor: Numbers,
+            executor: Numbers { reads },
             relays: BTreeMap::new(),
             queue: BTreeMap::new(),
             order: 0,
@@ -154,7 +159,7 @@ impl Cluster {
             incarnation: Incarnation(incarnation),
         };
         let seed = self.rng.random();
-        let methods = Arc::new(Numbers);
+        let methods = Arc::new(self.executor);
         let mut machine = Objects::new(ObjectsConfig::default(), process, methods, seed);
         machine.mutate(self.mutation);
         self.nodes.push(Node {

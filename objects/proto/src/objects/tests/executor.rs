@@ -12,6 +12,7 @@ use super::cluster::{KIND, number, read};
 use crate::execution::{Deferred, Execution, ExecutionCall, Ran};
 use crate::object::{MethodId, ObjectId};
 use crate::outcome::Failure;
+use crate::reads::Reads;
 use crate::reference::RawRef;
 use crate::register::{MethodInfo, Methods};
 
@@ -25,8 +26,10 @@ const METHODS: [(&str, bool, bool); 6] = [
     ("relay", true, true),
 ];
 
-#[derive(Default)]
-pub(super) struct Numbers;
+#[derive(Clone, Copy, Default)]
+pub(super) struct Numbers {
+    pub(super) reads: Reads,
+}
 
 /// How an execution began.
 pub(super) enum Started {
@@ -103,6 +106,10 @@ impl Methods for Numbers {
 
     fn hosts(&self, kind: &str, version: u32) -> bool {
         kind == KIND && version == 1
+    }
+
+    fn reads(&self, _: &str, _: u32) -> Reads {
+        self.reads
     }
 }
 

@@ -7,6 +7,7 @@ use std::println;
 
 use super::client::{Client, History};
 use super::world::{World, configuration, index_of, process};
+use crate::reads::Reads;
 use crate::register::{Mutation, Note};
 
 const HOSTS: usize = 7;
@@ -24,6 +25,8 @@ struct Reached {
     moves: usize,
     disjoint: usize,
     thawed: usize,
+    lease_reads: u64,
+    put_off: u64,
 }
 
 struct Run {
@@ -42,6 +45,9 @@ impl Run {
     fn new(seed: u64, mutation: Option<Mutation>) -> Self {
         let mut world = World::new(seed, HOSTS);
         world.mutation = mutation;
+        if seed.is_multiple_of(2) {
+            world.reads = Reads::Lease;
+        }
         let clients: Vec<Client> = (0..3).map(Client::new).collect();
         world.create(&[0, 1, 2], clients[0].me());
         // The creator has heard from everybody when the story begins.
@@ -266,6 +272,10 @@ impl Run {
         reached.reads += self.history.reads;
         reached.disjoint += self.disjoint;
         reached.thawed += self.thawed;
+        for host in &self.world.hosts {
+            reached.lease_reads += host.leases.answered;
+            reached.put_off += host.leases.delayed;
+        }
         for note in self.world.hosts.iter().flat_map(|host| &host.notes) {
             match note {
                 Note::Active(crate::register::Activation::TookOver(_)) => reached.takeovers += 1,
@@ -295,10 +305,13 @@ fn nothing_acknowledged_is_lost_nothing_runs_twice_and_no_read_is_stale() {
         }
     }
     println!(
-        "{} writes, {} reads, {} takeovers, {} moves ({} disjoint), {} thaws",
+        "{} writes, {} reads ({} under leases), {} takeovers ({} put off), {} moves \
+         ({} disjoint), {} thaws",
         reached.acknowledged,
         reached.reads,
+        reached.lease_reads,
         reached.takeovers,
+        reached.put_off,
         reached.moves,
         reached.disjoint,
         reached.thawed
@@ -306,6 +319,8 @@ fn nothing_acknowledged_is_lost_nothing_runs_twice_and_no_read_is_stale() {
     assert!(reached.acknowledged > SEEDS as usize * 10);
     assert!(reached.reads > SEEDS as usize * 5);
     assert!(reached.takeovers > SEEDS as usize / 2);
+    assert!(reached.lease_reads > SEEDS / 2);
+    assert!(reached.put_off > SEEDS / 100);
     assert!(reached.moves > SEEDS as usize / 2);
     assert!(reached.disjoint > SEEDS as usize / 20);
 }

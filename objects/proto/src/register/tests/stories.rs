@@ -320,6 +320,7 @@ fn story_of_an_uninstalled_member(mutation: Option<Mutation>) -> Vec<u32> {
         world,
         replies: Vec::new(),
         cut: Vec::from([2]),
+        apart: false,
         next_id: 0,
     };
     story.append(0, 1, 7);

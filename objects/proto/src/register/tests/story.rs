@@ -10,6 +10,7 @@ use crate::execution::{CallChain, Codec};
 use crate::message::{Ask, CallRequest, Message, Position, Reply, Request};
 use crate::object::MethodId;
 use crate::outcome::Outcome;
+use crate::reads::Reads;
 use crate::register::Note;
 
 /// A world that runs by itself: everything sent arrives in order, unless its way is cut.
@@ -17,6 +18,8 @@ pub(super) struct Story {
     pub(super) world: World,
     pub(super) replies: Vec<(u64, Reply)>,
     pub(super) cut: Vec<usize>,
+    /// Hosts hear callers and not each other.
+    pub(super) apart: bool,
     pub(super) next_id: u64,
 }
 
@@ -26,12 +29,18 @@ pub(super) fn caller() -> ProcessId {
 
 impl Story {
     pub(super) fn new(hosts: usize, members: &[usize]) -> Self {
+        Self::reading(Reads::Quorum, hosts, members)
+    }
+
+    pub(super) fn reading(reads: Reads, hosts: usize, members: &[usize]) -> Self {
         let mut world = World::new(1, hosts);
+        world.reads = reads;
         world.create(members, caller());
         let mut story = Self {
             world,
             replies: Vec::new(),
             cut: Vec::new(),
+            apart: false,
             next_id: 0,
         };
         story.flow();
@@ -44,8 +53,11 @@ impl Story {
             if !self.world.bag.is_empty() {
                 let envelope = self.world.bag.remove(0);
                 let ends = [index_of(envelope.from), index_of(envelope.to)];
+                let hosts = self.world.hosts.len();
+                let between = ends.iter().all(|end| *end < hosts);
                 let one_lost = ends.iter().any(|end| self.cut.contains(end));
-                if !one_lost && let Some((_, id, reply)) = self.world.deliver(envelope) {
+                let lost = one_lost || self.apart && between;
+                if !lost && let Some((_, id, reply)) = self.world.deliver(envelope) {
                     self.replies.push((id, reply));
                 }
                 continue;

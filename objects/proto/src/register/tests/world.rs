@@ -20,6 +20,7 @@ use crate::object::{
     Ballot, Configuration, Epoch, Lineage, MethodId, ObjectId, Replica as Member, Version,
 };
 use crate::outcome::{Cause, Failure};
+use crate::reads::Reads;
 use crate::reference::RawRef;
 use crate::register::{Effects, Env, MethodInfo, Methods, Mutation, Note, Replica, Tombstone};
 use crate::session::{Session, SessionId, Sessions};
@@ -32,7 +33,9 @@ pub(super) const BORN: SessionId = SessionId {
 };
 
 /// The kinds that every host has: `append`, `refuse` (returns `Err`), `list`, and slow ones.
-pub(super) struct Kinds;
+pub(super) struct Kinds {
+    pub(super) reads: Reads,
+}
 
 impl Methods for Kinds {
     fn method(&self, _: &str, _: u32, id: MethodId) -> Option<MethodInfo> {
@@ -53,6 +56,10 @@ impl Methods for Kinds {
 
     fn hosts(&self, kind: &str, version: u32) -> bool {
         kind == KIND && version == 1
+    }
+
+    fn reads(&self, _: &str, _: u32) -> Reads {
+        self.reads
     }
 }
 
@@ -84,6 +91,7 @@ pub(super) struct World {
     pub(super) bag: Vec<Envelope>,
     pub(super) rng: ChaCha8Rng,
     pub(super) mutation: Option<Mutation>,
+    pub(super) reads: Reads,
     /// What was chosen at each version, by lineage.
     pub(super) chosen: BTreeMap<(Lineage, Version), Bytes>,
     pub(super) violation: Option<String>,
@@ -139,6 +147,7 @@ impl World {
             bag: Vec::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
             mutation: None,
+            reads: Reads::Quorum,
             chosen: BTreeMap::new(),
             violation: None,
             runs: 0,
@@ -201,13 +210,14 @@ impl World {
         act: impl FnOnce(&mut Replica, &mut Env<'_>, &mut Effects) -> R,
     ) -> Option<R> {
         let (now, mutation) = (self.now, self.mutation);
+        let kinds = Kinds { reads: self.reads };
         let host = self.hosts.get_mut(index)?;
         host.stamp += 1;
         let mut env = Env {
             now,
             me: process(index),
             stamp: host.stamp,
-            methods: &Kinds,
+            methods: &kinds,
             rng: &mut host.rng,
             leases: &mut host.leases,
             mutation,
@@ -235,9 +245,13 @@ impl World {
             match &note {
                 Note::Retired(tombstone) => {
                     host.replica = None;
+                    host.leases.given.release(&OBJECT);
                     host.tombstone = Some(tombstone.clone());
                 }
-                Note::Dropped => host.replica = None,
+                Note::Dropped => {
+                    host.replica = None;
+                    host.leases.given.release(&OBJECT);
+                }
                 Note::Chosen(version) => {
                     let held = host.replica.as_ref().and_then(Replica::value);
                     let lineage = host
@@ -315,6 +329,7 @@ impl World {
 
     fn register(&mut self, index: usize, from: ProcessId, message: RegisterMessage) {
         let (now, mutation) = (self.now, self.mutation);
+        let kinds = Kinds { reads: self.reads };
         let host = &mut self.hosts[index];
         if host.replica.is_some() {
             self.at(index, |replica, env, fx| {
@@ -327,7 +342,7 @@ impl World {
             now,
             me: process(index),
             stamp: host.stamp,
-            methods: &Kinds,
+            methods: &kinds,
             rng: &mut host.rng,
             leases: &mut host.leases,
             mutation,
