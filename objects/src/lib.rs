@@ -48,6 +48,7 @@ pub use objects_proto::naming::NAME_BYTES_MAX;
 pub use objects_proto::object::{Configuration, Epoch, ObjectId, Version};
 pub use objects_proto::outcome::{Cause, Witness};
 pub use objects_proto::proxy::{Callable, Proxy};
+pub use objects_proto::reads::Reads;
 pub use objects_proto::reference::{RawRef, Ref};
 pub use objects_proto::shared::SharedObject;
 pub use overlay::{

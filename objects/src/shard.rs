@@ -20,7 +20,7 @@ use overlay::Outbound;
 use overlay_proto::{Duration, Input, Instant, Machine, Output, ProcessId};
 use tokio::sync::{oneshot, watch};
 
-use crate::clock::Clock;
+use crate::clock::{Ahead, Clock};
 use crate::directory::Directory;
 use crate::events::{Event, EventSource};
 use crate::executor::Executors;
@@ -64,6 +64,8 @@ struct State {
     carrying_out: bool,
     /// When anything happened last.
     seen: Instant,
+    /// How far the time of day was ahead of the clock then.
+    ahead: Ahead,
     /// Until when received frames are stale.
     stale_until: Instant,
 }
@@ -89,6 +91,7 @@ impl Shard {
                 outputs: Vec::new(),
                 carrying_out: false,
                 seen: clock.now(),
+                ahead: Clock::compare(clock.now()),
                 stale_until: Instant::ZERO,
             }),
             waiting: Waiting::default(),
@@ -109,6 +112,7 @@ impl Shard {
         let _set_once = self.outbound.set(outbound);
         let mut state = self.lock();
         state.seen = self.clock.now();
+        state.ahead = Clock::compare(state.seen);
         state.machine = Some(machine);
     }
 
@@ -228,6 +232,12 @@ impl Shard {
         let now = self.clock.now();
         let was_stopped = now.since(state.seen) > STOPPED_AFTER;
         state.seen = now;
+        let ahead = Clock::compare(now);
+        if ahead.stood_still_since(state.ahead) {
+            tracing::warn!("the clock stood still, or the time of day was set: leases end");
+            state.take(now, Input::Command(Command::ClockStopped));
+        }
+        state.ahead = ahead;
         if was_stopped {
             tracing::warn!("this process was stopped; leadership is confirmed anew");
             self.events.tell(Event::Stopped);

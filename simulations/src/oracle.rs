@@ -147,6 +147,19 @@ impl<O, R> History<O, R> {
         self.calls.values()
     }
 
+    /// The same history with some calls only.
+    #[must_use]
+    pub fn only(&self, wanted: impl Fn(&Call<O, R>) -> bool) -> Self
+    where
+        O: Clone,
+        R: Clone,
+    {
+        let calls = self.calls.iter().filter(|(_, call)| wanted(call));
+        Self {
+            calls: calls.map(|(id, call)| (*id, call.clone())).collect(),
+        }
+    }
+
     /// Number of calls.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::execution::{CallChain, Codec, RootId};
 use crate::object::{Ballot, Configuration, Epoch, MethodId, ObjectId, Version};
 use crate::outcome::{Cause, Outcome, Witness};
+use crate::reads::Reads;
 use crate::session::SessionId;
 
 /// One message. Those about one object are handled alone: nothing in one object's protocol
@@ -285,6 +286,8 @@ pub struct Description {
     pub learners: Vec<ProcessId>,
     /// Replicas wanted.
     pub factor: u8,
+    /// How its primary makes sure that reads are current.
+    pub reads: Reads,
     /// Size of the encoded state, bytes.
     pub state_bytes: u64,
     /// Open sessions.

@@ -1,9 +1,10 @@
 //! The end of a run: the last reads, and what must be true of every object then.
 
 use objects_proto::caller::HandleId;
+use objects_proto::register::Replica;
 use overlay_proto::Duration;
 
-use super::journal::Operation;
+use super::journal::{Journal, Operation, STALE};
 use super::{Alarm, ObjectsKernel, Purpose, Register, workload};
 
 /// After the heal, calls must be served again from this time on.
@@ -29,7 +30,27 @@ impl Register {
         kernel.alarm(AUDIT_TIMEOUT + Duration::from_secs(1), Alarm::Judge);
     }
 
+    /// A last read that may be stale proves nothing: its object's newest state is looked up.
+    fn look_up_stale(&mut self, kernel: &ObjectsKernel) {
+        for tracked in self.objects.iter_mut().filter(|one| one.kind == STALE) {
+            let Some(id) = tracked.reference.as_ref().map(|one| one.id) else {
+                continue;
+            };
+            let machines = kernel.running().filter_map(|node| kernel.machine(node));
+            let replicas = machines.filter_map(|machine| machine.replica(&id));
+            let newest = replicas.filter(|one| one.is_active()).max_by_key(|one| {
+                let ballot = one.value().map(|(ballot, ..)| ballot);
+                (one.configuration().epoch, ballot)
+            });
+            let value = newest.and_then(Replica::value);
+            if let (Some((.., value)), true) = (value, tracked.log.is_some()) {
+                tracked.log = Journal::log_of(&value.state);
+            }
+        }
+    }
+
     pub(super) fn judge(&mut self, kernel: &mut ObjectsKernel) {
+        self.look_up_stale(kernel);
         let served_from = self.healed_at.unwrap_or_default() + SERVED_AFTER;
         let open = self
             .tickets

@@ -20,8 +20,10 @@ use crate::witness::Model;
 pub const KIND: &str = "Journal";
 /// The name of the same kind with reads under leases.
 pub const LEASED: &str = "LeasedJournal";
+/// The name of the same kind with reads that may be stale.
+pub const STALE: &str = "StaleJournal";
 /// All names.
-pub const KINDS: [&str; 2] = [KIND, LEASED];
+pub const KINDS: [&str; 3] = [KIND, LEASED, STALE];
 /// The kinds' version.
 pub const KIND_VERSION: u32 = 1;
 
@@ -88,6 +90,12 @@ pub struct Journal {
 }
 
 impl Journal {
+    /// The log in an encoded state.
+    #[must_use]
+    pub fn log_of(state: &Bytes) -> Option<Vec<CallId>> {
+        codec::decode::<Self>(state).ok().map(|journal| journal.log)
+    }
+
     /// The encoded state.
     #[must_use]
     pub fn encode(&self) -> Bytes {
@@ -140,10 +148,10 @@ impl Methods for Hosted {
     }
 
     fn reads(&self, kind: &str, _: u32) -> Reads {
-        if kind == LEASED {
-            Reads::Lease
-        } else {
-            Reads::Quorum
+        match kind {
+            LEASED => Reads::Lease,
+            STALE => Reads::Stale,
+            _ => Reads::Quorum,
         }
     }
 }

@@ -24,7 +24,7 @@ use overlay_proto::{Duration, Instant, ProcessId};
 
 use self::ambush::Ambushes;
 use self::hints::Hints;
-use self::journal::{KIND, LEASED};
+use self::journal::{KIND, LEASED, STALE};
 use self::tracked::Tracked;
 use self::workload::Place;
 use crate::directory::{Directory, DirectoryConditions, online};
@@ -192,10 +192,14 @@ impl Register {
     }
 }
 
-/// Objects whose reads ask a majority, or rest on leases: two and two alike.
+/// Objects of all kinds, two and two alike.
 fn tracked(dice: &mut Dice, count: usize) -> Vec<Tracked> {
-    let pairs =
-        (0..count.div_ceil(2)).flat_map(|_| [if dice.chance(0.6) { LEASED } else { KIND }; 2]);
+    let mut kind = || match dice.below(20) {
+        0..=7 => KIND,
+        8..=17 => LEASED,
+        _ => STALE,
+    };
+    let pairs = (0..count.div_ceil(2)).flat_map(|_| [kind(); 2]);
     pairs.take(count).map(Tracked::new).collect()
 }
 

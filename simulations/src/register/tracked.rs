@@ -6,7 +6,7 @@ use objects_proto::object::{Configuration, ObjectId};
 use objects_proto::reference::RawRef;
 use overlay_proto::{Duration, Instant, ProcessId};
 
-use super::journal::{Journal, Operation, Output};
+use super::journal::{Journal, Operation, Output, STALE};
 use crate::oracle::{Anomaly, CallId, Class, History};
 use crate::witness;
 
@@ -78,7 +78,26 @@ impl Tracked {
     pub fn check(&self) -> Result<(), Anomaly> {
         let Some(log) = &self.log else { return Ok(()) };
         self.history.check_effects(log)?;
-        witness::check(&Journal::default(), &self.history, log)
+        if self.kind != STALE {
+            return witness::check(&Journal::default(), &self.history, log);
+        }
+        self.reads_are_of_the_past(log)?;
+        let writes = self.history.only(|call| call.write);
+        witness::check(&Journal::default(), &writes, log)
+    }
+
+    /// A read that may be stale shows what the object once was.
+    fn reads_are_of_the_past(&self, log: &[CallId]) -> Result<(), Anomaly> {
+        let reads = self.history.calls().filter(|call| !call.write);
+        for call in reads {
+            if let Some(Class::Ok(Output::Log(seen))) = call.end.as_ref().map(|end| &end.class)
+                && !log.starts_with(seen)
+            {
+                let detail = format!("read {} returned {seen:?} of {log:?}", call.id);
+                return Err(Anomaly::new("results_of_the_model", detail));
+            }
+        }
+        Ok(())
     }
 
     /// The first call made at `from` or later that was neither done nor refused by the method

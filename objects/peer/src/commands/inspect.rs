@@ -1,6 +1,6 @@
 //! `peer inspect`: where an object is, and why.
 
-use objects::Description;
+use objects::{Description, Reads};
 use serde_json::{Value, json};
 
 use crate::commands::create::survives;
@@ -53,6 +53,7 @@ pub(crate) fn as_json(description: &Description) -> Value {
         "members": members,
         "learners": learners,
         "factor": description.factor,
+        "reads": reads(description.reads),
         "version": description.version.0,
         "takeovers": description.takeovers,
         "state_bytes": description.state_bytes,
@@ -61,6 +62,15 @@ pub(crate) fn as_json(description: &Description) -> Value {
         "outbox": description.outbox,
         "methods": description.methods,
     })
+}
+
+/// As `#[shared(reads = "…")]` has it.
+const fn reads(reads: Reads) -> &'static str {
+    match reads {
+        Reads::Quorum => "quorum",
+        Reads::Lease => "lease",
+        Reads::Stale => "stale",
+    }
 }
 
 fn print(description: &Description) {
@@ -85,6 +95,7 @@ fn print(description: &Description) {
         "  version {} (calls executed), state {} bytes, {} sessions, {} queued",
         description.version.0, description.state_bytes, description.sessions, description.queued
     );
+    println!("  reads: {}", reads(description.reads));
     println!("  methods: {}", description.methods.join(", "));
     println!("  {}", survives(set.members.len()));
     if set.members.len() < usize::from(description.factor) {

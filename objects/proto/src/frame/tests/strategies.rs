@@ -20,6 +20,7 @@ use crate::object::{
     Ballot, Configuration, Epoch, Lineage, MEMBERS_MAX, MethodId, ObjectId, Replica, Version,
 };
 use crate::outcome::{Cause, Failure, Outcome, Witness};
+use crate::reads::Reads;
 use crate::reference::RawRef;
 use crate::session::{CallingObject, Entry, Origin, Session, SessionId, SessionOp, Sessions};
 
@@ -232,6 +233,7 @@ fn description() -> impl Strategy<Value = Description> {
                     sessions,
                     queued,
                     outbox: 0,
+                    reads: Reads::Lease,
                     takeovers: 2,
                     methods,
                 }
