@@ -76,6 +76,9 @@ pub struct MembershipConfig {
     pub heal_period: Duration,
     /// How often a client pulls the view.
     pub client_refresh: Duration,
+    /// Up to so many members, clients are also told at once who comes and goes: of so few, all
+    /// that a client knows may die before it pulls again. In larger views it only pulls.
+    pub clients_told: usize,
     /// Most members remembered, the dead ones included.
     pub members_max: usize,
     /// Time between a change of the view and its event, so that changes come in batches.
@@ -121,6 +124,7 @@ impl Default for MembershipConfig {
             dead_kept: Duration::from_secs(24 * 3600),
             heal_period: Duration::from_secs(30),
             client_refresh: Duration::from_secs(2),
+            clients_told: 16,
             members_max: 20_000,
             view_batch: Duration::from_millis(50),
             remember_period: Duration::from_secs(10),

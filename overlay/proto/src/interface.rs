@@ -18,7 +18,8 @@ use crate::view::MembershipView;
 pub enum Role {
     /// Announced, probed, gossiping.
     Member,
-    /// Pulls the view from members; nobody is told of it and nobody probes it.
+    /// Pulls the view from members, and in a small cluster is told of changes; nobody is told of
+    /// it and nobody probes it.
     Client,
 }
 

@@ -202,6 +202,19 @@ impl Membership {
         }
     }
 
+    /// Tells linked clients who came and went since the last view. A client of a small cluster
+    /// may have no other contact: what it waits to pull is lost to it if this node dies first.
+    pub(super) fn tell_clients<O: Outbox>(&mut self, cx: &mut Cx<'_, O>) {
+        let untold: Vec<PeerId> = core::mem::take(&mut self.untold).into_iter().collect();
+        if self.role == Role::Client || self.table.living() > self.config.clients_told {
+            return;
+        }
+        let links = cx.links;
+        for client in links.iter().filter(|process| !self.is_living(process)) {
+            self.send_records(cx, *client, &untold, Vec::new());
+        }
+    }
+
     fn send_records<O: Outbox>(
         &self,
         cx: &mut Cx<'_, O>,

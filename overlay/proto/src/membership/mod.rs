@@ -18,6 +18,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use rand::{Rng, RngExt, SeedableRng};
@@ -74,6 +75,7 @@ pub struct Membership {
     view_version: u64,
     view_stale: bool,
     view_at: Option<Instant>,
+    untold: BTreeSet<PeerId>,
     counters: Counters,
 }
 
@@ -118,6 +120,7 @@ impl Membership {
             view_version: 0,
             view_stale: false,
             view_at: None,
+            untold: BTreeSet::new(),
             counters: Counters::default(),
             own: None,
             sequence: 0,
@@ -265,6 +268,7 @@ impl Membership {
             self.view_at = Some(cx.now);
             self.view_version += 1;
             cx.out.emit(Event::View(self.view()));
+            self.tell_clients(cx);
         }
         if (self.view_stale || !self.news.is_empty()) && !self.schedule.flush_set {
             self.schedule.flush_set = true;
@@ -315,6 +319,7 @@ impl Membership {
         if process != self.me {
             cx.out.emit(Event::Joined(process));
         }
+        self.untold.insert(process.peer);
         self.view_moved();
     }
 
@@ -322,6 +327,7 @@ impl Membership {
         self.suspicions.close(&process);
         self.rings_moved(|rings, table| rings.remove(process, table));
         cx.out.emit(Event::Lost { process, cause });
+        self.untold.insert(process.peer);
         self.view_moved();
     }
 

@@ -27,6 +27,7 @@ type In = Input<Command, Message, Timer>;
 
 struct Node {
     overlay: Overlay,
+    role: Role,
     up: bool,
     frozen: bool,
     side: u8,
@@ -89,6 +90,7 @@ impl World {
         let overlay = Overlay::new(config, keys, me, role, number * 1000 + incarnation);
         let node = Node {
             overlay,
+            role,
             up: true,
             frozen: false,
             side: 0,
@@ -160,6 +162,7 @@ impl World {
                     .nodes
                     .iter()
                     .filter(|(to, node)| **to != from && node.up && node.side == side)
+                    .filter(|(_, node)| node.role == Role::Member)
                     .filter(|(to, _)| self.links.iter().any(|(a, _)| a == *to))
                     .map(|(to, _)| *to)
                     .collect();
@@ -641,6 +644,40 @@ fn a_client_sees_the_members_and_no_member_sees_it() {
         self::published(&world) > published,
         "the death of the member was gossiped"
     );
+}
+
+#[test]
+fn a_client_whose_only_contact_dies_knows_who_joined_just_before() {
+    for moment in 0..20 {
+        let mut world = World::new();
+        let contact = world.start(0, 1, Role::Member, None);
+        let client = world.start(100, 1, Role::Client, Some(contact));
+        world.run(Duration::from_millis(4_000 + 100 * moment));
+        let late = [1, 2].map(|number| world.start(number, 1, Role::Member, Some(contact)));
+        world.run(Duration::from_millis(200));
+        world.kill(contact);
+        world.run(Duration::from_millis(100));
+        for process in late {
+            let known = world.view(client).process(&process).is_some();
+            assert!(known, "the client knows {process} at moment {moment}");
+        }
+        world.run(Duration::from_secs(5));
+        assert_eq!(world.view(client).len(), 2, "it heard of the death, too");
+    }
+}
+
+#[test]
+fn in_a_large_view_clients_pull() {
+    let mut world = World::new();
+    let all = world.cluster(OverlayConfig::default().membership.clients_told as u64);
+    let client = world.start(100, 1, Role::Client, Some(all[1]));
+    world.run(Duration::from_secs(4));
+    let late = world.start(200, 1, Role::Member, Some(all[1]));
+    world.run(Duration::from_millis(100));
+    assert!(world.view(all[1]).process(&late).is_some());
+    assert!(world.view(client).process(&late).is_none());
+    world.run(Duration::from_secs(4));
+    assert!(world.view(client).process(&late).is_some());
 }
 
 #[test]
