@@ -5,6 +5,7 @@ use objects_proto::kinds_table::{KindError, KindTable};
 use objects_proto::object::MethodId;
 use objects_proto::proxy::Proxy;
 use objects_proto::reads::Reads;
+use objects_proto::register::Methods;
 use objects_proto::shared::SharedObject;
 use serde::{Deserialize, Serialize};
 

@@ -21,6 +21,7 @@ use crate::naming::{Names, NamesProxy, NamingError, NamingNode};
 use crate::object::{Ballot, Configuration, Epoch, MethodId, ObjectId, Version};
 use crate::outcome::{Cause, Outcome};
 use crate::proxy::Proxy;
+use crate::reads::Reads;
 use crate::reference::RawRef;
 use crate::servant::{ServantLimits, Servants};
 use crate::shared::SharedObject;
@@ -172,6 +173,7 @@ fn described(target: &RawRef) -> Description {
         outbox: 0,
         takeovers: 0,
         methods: Vec::new(),
+        reads: Reads::default(),
     }
 }
 
