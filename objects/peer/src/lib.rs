@@ -23,4 +23,6 @@ mod output;
 pub mod processes;
 
 pub use cli::main;
+#[doc(hidden)]
+pub use demo::{Recorded, Tally, TallyProxy};
 pub use exit::Exit;

@@ -1,12 +1,13 @@
 //! Real processes that print JSON lines: registries and peers, for the demo and for tests.
 
+use std::collections::VecDeque;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 /// A child process of this executable that prints JSON lines.
 pub struct Process {
@@ -22,7 +23,11 @@ pub struct Process {
     pub ended: &'static str,
     child: Child,
     metrics: Arc<Mutex<Value>>,
+    events: watch::Receiver<VecDeque<(String, String)>>,
 }
+
+/// Events of a process that are remembered, the newest ones.
+const EVENTS_KEPT: usize = 1_024;
 
 impl Process {
     /// Starts this executable again with these arguments and waits for its first line.
@@ -63,7 +68,13 @@ impl Process {
         let stdout = child.stdout.take().ok_or("no output pipe")?;
         let (started, line) = oneshot::channel();
         let metrics = Arc::new(Mutex::new(Value::Null));
-        tokio::spawn(follow(BufReader::new(stdout), started, metrics.clone()));
+        let (told, events) = watch::channel(VecDeque::new());
+        let output = Output {
+            started: Some(started),
+            metrics: metrics.clone(),
+            told,
+        };
+        tokio::spawn(output.follow(BufReader::new(stdout)));
         let line = line
             .await
             .map_err(|_| format!("{name} ended before it was ready"))?;
@@ -76,6 +87,7 @@ impl Process {
             ended: "running",
             child,
             metrics,
+            events,
         })
     }
 
@@ -110,27 +122,63 @@ impl Process {
             .map(|metrics| metrics[name].as_u64().unwrap_or(0))
             .unwrap_or(0)
     }
+
+    /// Waits until the process has printed an event of this name with this detail; false if it
+    /// ended without.
+    pub async fn told(&self, event: &str, detail: &str) -> bool {
+        let mut events = self.events.clone();
+        let told = |(name, about): &(String, String)| name == event && about == detail;
+        let told = events.wait_for(|events| events.iter().any(told)).await;
+        told.is_ok()
+    }
+
+    /// Whether the process has printed an event of this name.
+    pub fn has_told(&self, event: &str) -> bool {
+        self.events.borrow().iter().any(|(name, _)| name == event)
+    }
 }
 
-async fn follow(
-    mut output: BufReader<tokio::process::ChildStdout>,
-    started: oneshot::Sender<Value>,
+/// What a process prints, sorted.
+struct Output {
+    started: Option<oneshot::Sender<Value>>,
     metrics: Arc<Mutex<Value>>,
-) {
-    let mut started = Some(started);
-    let mut line = String::new();
-    while matches!(output.read_line(&mut line).await, Ok(1..)) {
-        if let Ok(value) = serde_json::from_str::<Value>(&line) {
-            if value["event"] == "started"
-                && let Some(started) = started.take()
-            {
-                started.send(value).ok();
-            } else if value["event"] == "metrics"
-                && let Ok(mut metrics) = metrics.lock()
-            {
-                *metrics = value;
+    told: watch::Sender<VecDeque<(String, String)>>,
+}
+
+impl Output {
+    async fn follow(mut self, mut output: BufReader<tokio::process::ChildStdout>) {
+        let mut line = String::new();
+        while matches!(output.read_line(&mut line).await, Ok(1..)) {
+            if let Ok(value) = serde_json::from_str::<Value>(&line) {
+                self.take(value);
             }
+            line.clear();
         }
-        line.clear();
+    }
+
+    fn take(&mut self, value: Value) {
+        match value["event"].as_str() {
+            Some("started") => {
+                if let Some(started) = self.started.take() {
+                    started.send(value).ok();
+                }
+            }
+            Some("metrics") => {
+                if let Ok(mut metrics) = self.metrics.lock() {
+                    *metrics = value;
+                }
+            }
+            Some(event) => {
+                let detail = value["detail"].as_str().unwrap_or_default();
+                let event = (event.to_owned(), detail.to_owned());
+                self.told.send_modify(|told| {
+                    told.push_back(event);
+                    if told.len() > EVENTS_KEPT {
+                        told.pop_front();
+                    }
+                });
+            }
+            None => {}
+        }
     }
 }

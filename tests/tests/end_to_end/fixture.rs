@@ -1,5 +1,6 @@
 //! Nodes on loopback in clusters of their own, other processes, and folders that go away.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Lines};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
@@ -79,11 +80,18 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    pub(crate) fn start(test: &str, variable: &str, value: &str) -> Self {
+    pub(crate) fn start(test: &str, variable: &'static str, value: &str) -> Self {
+        Self::start_with(test, [(variable, value)])
+    }
+
+    pub(crate) fn start_with<V: AsRef<OsStr>>(
+        test: &str,
+        variables: impl IntoIterator<Item = (&'static str, V)>,
+    ) -> Self {
         let own = std::env::current_exe().expect("this executable has a path");
         let mut child = Command::new(own)
             .args(["--exact", test, "--nocapture"])
-            .env(variable, value)
+            .envs(variables)
             .stdout(Stdio::piped())
             .spawn()
             .expect("this executable starts");

@@ -7,3 +7,4 @@ mod hostile;
 mod names;
 mod outside;
 mod overlay_alone;
+mod repeats;

@@ -1,6 +1,8 @@
 //! `peer run`: a peer that hosts objects until it is told to stop.
 
-use objects::{Builder, Event, Node};
+use std::collections::BTreeSet;
+
+use objects::{Builder, Event, MembershipView, Node, ProcessId};
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -25,13 +27,18 @@ pub(crate) async fn run(
         Err(exit) => return exit,
     };
     announce(global, &node);
-    let mut events = node.events();
+    let (mut events, mut watch) = (node.events(), node.watch());
+    let mut known = Known::default();
+    known.report(global, &node, &node.members());
     let mut second = tokio::time::interval(std::time::Duration::from_secs(1));
     loop {
         tokio::select! {
             () = stopped(&mut terminate, &mut interrupt) => break,
             _ = second.tick(), if args.metrics => print_metrics(&node),
+            Ok(view) = watch.changed() => known.report(global, &node, &view),
             event = events.next() => match event {
+                // Told from the view, which also has those that were there before.
+                Some(Event::Joined(_)) => {}
                 Some(event) => report(global, &event),
                 None => return Exit::NotExecuted,
             },
@@ -94,6 +101,22 @@ fn announce(global: &Global, node: &Node) {
             addresses.join(", ")
         );
         println!("hosting; try `peer create Counter --name hits` and `peer call hits increment 1`");
+    }
+}
+
+/// The others in the view, as far as they were reported.
+#[derive(Default)]
+struct Known(BTreeSet<ProcessId>);
+
+impl Known {
+    fn report(&mut self, global: &Global, node: &Node, view: &MembershipView) {
+        self.0.retain(|process| view.process(process).is_some());
+        for member in view.members() {
+            let process = member.record.process;
+            if process != node.id() && self.0.insert(process) {
+                report(global, &Event::Joined(process));
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ mod report;
 mod story;
 mod tally;
 
-pub(crate) use tally::Tally;
+pub use tally::{Recorded, Tally, TallyProxy};
 
 use clap::Args;
 

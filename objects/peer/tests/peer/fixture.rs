@@ -123,6 +123,13 @@ pub(crate) async fn start_peer(name: &str, cluster: &str, through: &[String]) ->
 
 /// A client in this process.
 pub(crate) async fn client(cluster: &str, peers: &[Process]) -> Node {
+    let running = peers.iter().filter(|peer| peer.is_running());
+    let addresses: Vec<String> = running.map(|peer| peer.address.clone()).collect();
+    client_at(cluster, "127.0.0.1:0", &addresses).await
+}
+
+/// A client in this process that listens there and is told of these peers.
+pub(crate) async fn client_at(cluster: &str, listen: &str, peers: &[String]) -> Node {
     let filter = tracing_subscriber::EnvFilter::from_default_env();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -134,11 +141,11 @@ pub(crate) async fn client(cluster: &str, peers: &[Process]) -> Node {
         .cluster(cluster)
         .mdns(false)
         .runtime_folder(false);
-    for peer in peers.iter().filter(|peer| peer.is_running()) {
-        builder = builder.peer(&peer.address);
+    for peer in peers {
+        builder = builder.peer(peer);
     }
     let node = builder
-        .listen("127.0.0.1:0")
+        .listen(listen)
         .start()
         .await
         .expect("the client starts");
