@@ -3,8 +3,8 @@
 //! The `overlay` crate drives them with tokio and libp2p, the `simulations` crate in virtual
 //! time. Modules import only leftwards in this order:
 //! `id · hash · time · machine · codec · member · plain_keys · peer_map · entry · view · cluster ·
-//! message · config · counters · interface`, then `{connections, directory, registry} · membership ·
-//! founding · overlay`.
+//! message · config · counters · interface`, then `{connections, directory, registry} ·
+//! membership · founding · overlay`.
 #![no_std]
 #![forbid(unsafe_code)]
 

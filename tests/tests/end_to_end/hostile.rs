@@ -172,10 +172,10 @@ async fn misfits(node: Node, object: RawRef, until: Instant) -> u64 {
             async move { node.call_json(object, method, &arguments, PATIENCE).await }
         };
         let unknown = call("explode", vec![]).await;
-        assert!(
-            matches!(&unknown, Err(CallError::NotExecuted(Cause::UnknownMethod { method, .. })) if method == "explode"),
-            "{unknown:?}"
-        );
+        let Err(CallError::NotExecuted(Cause::UnknownMethod { method, .. })) = &unknown else {
+            panic!("{unknown:?}");
+        };
+        assert_eq!(method, "explode");
         let arguments = [
             vec![json!("one")],
             vec![],

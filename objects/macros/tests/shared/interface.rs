@@ -16,7 +16,13 @@ struct Awkward {
     words: Vec<String>,
 }
 
-#[shared(crate = objects_proto, name = "test.Awkward", version = 3, reads = "lease", get(words: Vec<String>,))]
+#[shared(
+    crate = objects_proto,
+    name = "test.Awkward",
+    version = 3,
+    reads = "lease",
+    get(words: Vec<String>,)
+)]
 impl Awkward {
     const GREETING: &'static str = "hello";
 
