@@ -10,6 +10,7 @@ use crate::conditions::Clock;
 use crate::kernel::{Kernel, SimMachine};
 use crate::seed::Seed;
 use crate::trace::RunningHash;
+use crate::traffic::Protocol;
 
 /// A process about to start.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,8 @@ pub struct Transmitted<T> {
     pub bytes: usize,
     /// A hash of the bytes.
     pub hash: u64,
+    /// What it is sent for.
+    pub protocol: Protocol,
 }
 
 /// Encodes and decodes a message as production does.
@@ -59,7 +62,65 @@ pub fn over_the_wire<T: Serialize + DeserializeOwned>(
         message,
         bytes: bytes.len(),
         hash: hash.value(),
+        protocol: Protocol::Other,
     })
+}
+
+/// Takes messages over the wire: as production does in small worlds, by value in large ones,
+/// where a message is still encoded, for its length and its hash, but not decoded again.
+#[derive(Debug)]
+pub struct Wire {
+    by_value: bool,
+    scratch: Vec<u8>,
+}
+
+impl Wire {
+    /// Nodes up to which messages are decoded from their bytes.
+    pub const DECODED_MAX: u32 = 200;
+
+    /// The wire of a world of this many nodes.
+    #[must_use]
+    pub fn new(nodes: u32) -> Self {
+        Self {
+            by_value: nodes > Self::DECODED_MAX,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Whether receivers get what was sent itself, not what its bytes are decoded to.
+    #[must_use]
+    pub fn by_value(&self) -> bool {
+        self.by_value
+    }
+
+    /// Takes a message over.
+    ///
+    /// # Errors
+    /// In words, if it does not survive that.
+    pub fn transmit<T: Serialize + DeserializeOwned>(
+        &mut self,
+        message: T,
+        protocol: Protocol,
+    ) -> Result<Transmitted<T>, String> {
+        if !self.by_value {
+            let transmitted = over_the_wire(&message)?;
+            return Ok(Transmitted {
+                protocol,
+                ..transmitted
+            });
+        }
+        self.scratch.clear();
+        overlay_proto::codec::encode_into(&message, &mut self.scratch)
+            .map_err(|error| error.to_string())?;
+        let mut hash = RunningHash::default();
+        hash.bytes(&self.scratch);
+        Ok(Transmitted {
+            message,
+            bytes: self.scratch.len(),
+            hash: hash.value(),
+            protocol,
+        })
+    }
 }
 
 /// What surrounds the machines: builds them, answers their events, and watches them.

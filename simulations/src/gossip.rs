@@ -1,21 +1,31 @@
 //! A model of gossipsub: a random mesh that floods, with late repair of what it missed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 
 use overlay_proto::{Duration, Instant};
 
 use crate::kernel::{Kernel, SimMachine};
 use crate::seed::{Dice, Seed};
+use crate::traffic::Protocol;
 
 /// Gossipsub's `mesh_n`: links that a node keeps in the mesh.
 pub const DEGREE: usize = 6;
 /// Gossipsub's `mesh_n_high`: links from which on a node grafts no more.
 pub const DEGREE_HIGH: usize = 12;
+/// Bytes of gossipsub's own around each copy: sender, sequence, topic, signature.
+const MESSAGE_BYTES: u64 = 160;
+/// Nodes from which a missed message may be offered: two heartbeats to six nodes each.
+const OFFERS: usize = 12;
 
 /// One topic's mesh.
 #[derive(Debug)]
 pub struct Mesh {
-    neighbours: Vec<BTreeSet<u32>>,
+    neighbours: Vec<Vec<u32>>,
+    /// The kernel's generation for which the mesh was looked after last.
+    generation: Option<u64>,
+    running: Vec<u32>,
+    arrivals: Vec<Option<Instant>>,
     /// Share of eager forwards that are lost, by full send queues or links that just broke.
     pub loss: f64,
     /// Share of receivers that get a message a second time, long after the first.
@@ -29,7 +39,10 @@ impl Mesh {
     pub fn new(nodes: u32, seed: Seed) -> Self {
         let mut dice = seed.child("gossip").dice();
         Self {
-            neighbours: vec![BTreeSet::new(); nodes as usize],
+            neighbours: vec![Vec::new(); nodes as usize],
+            generation: None,
+            running: Vec::new(),
+            arrivals: vec![None; nodes as usize],
             loss: 0.1 * dice.unit() * dice.unit(),
             duplicates: 0.01 * dice.unit(),
             dice,
@@ -37,20 +50,16 @@ impl Mesh {
     }
 
     /// Who receives what `from` publishes now, and after how long. A node may be named twice.
+    /// The copies of its `bytes` that travel are counted.
     pub fn publish<M: SimMachine, A>(
         &mut self,
         kernel: &mut Kernel<M, A>,
         from: u32,
+        bytes: usize,
     ) -> Vec<(u32, Duration)> {
         self.maintain(kernel);
-        let arrivals = self.flood(kernel, from);
-        let start = kernel.now();
-        let mut receivers: Vec<(u32, Duration)> = arrivals
-            .iter()
-            .filter(|(node, _)| **node != from)
-            .map(|(node, at)| (*node, at.since(start)))
-            .collect();
-        self.repair(kernel, from, &arrivals, &mut receivers);
+        let mut receivers = self.flood(kernel, from, bytes as u64 + MESSAGE_BYTES);
+        self.repair(kernel, from, &mut receivers);
         for index in 0..receivers.len() {
             if self.dice.chance(self.duplicates) {
                 let (node, after) = receivers[index];
@@ -63,28 +72,34 @@ impl Mesh {
 
     /// Drops links to nodes that are gone, grafts new ones where too few are left.
     fn maintain<M: SimMachine, A>(&mut self, kernel: &Kernel<M, A>) {
-        let running: Vec<u32> = kernel.running().collect();
+        if self.generation == Some(kernel.generation()) {
+            return;
+        }
+        self.generation = Some(kernel.generation());
+        self.running.clear();
+        self.running.extend(kernel.running());
+        let runs = |node: u32| kernel.process(node).is_some();
         for node in 0..kernel.node_count() {
-            let gone: Vec<u32> = self.neighbours[node as usize]
-                .iter()
-                .copied()
-                .filter(|other| kernel.process(node).is_none() || kernel.process(*other).is_none())
-                .collect();
-            for other in gone {
-                self.neighbours[node as usize].remove(&other);
-                self.neighbours[other as usize].remove(&node);
+            let neighbours = &mut self.neighbours[node as usize];
+            if runs(node) {
+                neighbours.retain(|other| runs(*other));
+            } else {
+                neighbours.clear();
             }
         }
-        let wanted = DEGREE.min(running.len().saturating_sub(1));
-        for node in &running {
+        let wanted = DEGREE.min(self.running.len().saturating_sub(1));
+        for node in &self.running {
             for _ in 0..2 * DEGREE {
                 if self.neighbours[*node as usize].len() >= wanted {
                     break;
                 }
-                let other = self.dice.pick(&running).copied().unwrap_or(*node);
-                if other != *node && self.neighbours[other as usize].len() < DEGREE_HIGH {
-                    self.neighbours[*node as usize].insert(other);
-                    self.neighbours[other as usize].insert(*node);
+                let other = self.dice.pick(&self.running).copied().unwrap_or(*node);
+                if other != *node
+                    && self.neighbours[other as usize].len() < DEGREE_HIGH
+                    && !self.neighbours[other as usize].contains(node)
+                {
+                    self.neighbours[*node as usize].push(other);
+                    self.neighbours[other as usize].push(*node);
                 }
             }
         }
@@ -95,25 +110,37 @@ impl Mesh {
         &mut self,
         kernel: &mut Kernel<M, A>,
         from: u32,
-    ) -> BTreeMap<u32, Instant> {
-        let mut arrivals = BTreeMap::new();
-        let mut open = BTreeSet::from([(kernel.now(), from)]);
-        while let Some((at, node)) = open.pop_first() {
-            if arrivals.contains_key(&node) {
+        bytes: u64,
+    ) -> Vec<(u32, Duration)> {
+        self.arrivals.fill(None);
+        let start = kernel.now();
+        let mut receivers = Vec::with_capacity(self.running.len());
+        let mut open = BinaryHeap::from([Reverse((start, from, from))]);
+        while let Some(Reverse((at, node, sender))) = open.pop() {
+            if self.arrivals[node as usize].is_some() {
                 continue;
             }
-            arrivals.insert(node, at);
+            self.arrivals[node as usize] = Some(at);
+            if node != from {
+                receivers.push((node, at.since(start)));
+            }
             if kernel.paused(node) {
                 continue;
             }
             for other in &self.neighbours[node as usize] {
-                let passes = kernel.path_open(node, *other) && !self.dice.chance(self.loss);
-                if passes && !arrivals.contains_key(other) {
-                    open.insert((at + kernel.draw_latency(), *other));
+                let passes = *other != sender && kernel.path_open(node, *other);
+                if !passes || self.dice.chance(self.loss) {
+                    continue;
+                }
+                kernel
+                    .traffic_mut()
+                    .sent(node, *other, Protocol::Gossip, bytes);
+                if self.arrivals[*other as usize].is_none() {
+                    open.push(Reverse((at + kernel.draw_latency(), *other, node)));
                 }
             }
         }
-        arrivals
+        receivers
     }
 
     /// Most of those that the mesh missed learn of the message from a heartbeat's `IHAVE`.
@@ -121,14 +148,24 @@ impl Mesh {
         &mut self,
         kernel: &Kernel<M, A>,
         from: u32,
-        arrivals: &BTreeMap<u32, Instant>,
         receivers: &mut Vec<(u32, Duration)>,
     ) {
-        for node in kernel.running() {
-            let missed = node != from && !arrivals.contains_key(&node);
-            let offered = missed && arrivals.keys().any(|other| kernel.reachable(*other, node));
+        if receivers.len() + 1 >= self.running.len() {
+            return;
+        }
+        let reached = receivers.len();
+        for node in &self.running {
+            if *node == from || self.arrivals[*node as usize].is_some() {
+                continue;
+            }
+            let offered = (0..OFFERS).any(|_| {
+                let other = self.dice.index(reached + 1);
+                let other = receivers.get(other).map_or(from, |(other, _)| *other);
+                self.arrivals[other as usize].is_some() && kernel.reachable(other, *node)
+            });
             if offered && self.dice.chance(0.9) {
-                receivers.push((node, Duration::from_millis(self.dice.between(300, 3_000))));
+                let after = Duration::from_millis(self.dice.between(300, 3_000));
+                receivers.push((*node, after));
             }
         }
     }

@@ -1,6 +1,8 @@
 //! The kernel of a world: virtual time, the event queue, nodes, links and the trace.
 
+mod named;
 mod process;
+mod tell;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Debug;
@@ -13,6 +15,9 @@ use crate::network::{Delivery, Endpoint, Network, NetworkDue};
 use crate::queue::Queue;
 use crate::seed::{Dice, Seed};
 use crate::trace::{Kind, Trace};
+use crate::traffic::Traffic;
+use named::ByProcess;
+pub(crate) use tell::Broadcast;
 
 /// A machine that a world can run: the core itself, or the core with its host's glue.
 pub trait SimMachine:
@@ -48,6 +53,7 @@ pub(crate) enum Due<M: Machine, A> {
     Input(Endpoint, InputOf<M>),
     Network(NetworkDue),
     Delivery(Delivery<M::Message>),
+    Broadcast(Box<Broadcast<M::Command>>),
     Drain(Endpoint),
     Fault(Fault),
     Alarm(A),
@@ -77,10 +83,13 @@ pub struct Kernel<M: Machine, A> {
     pub(crate) queue: Queue<Due<M, A>>,
     pub(crate) network: Network<M::Message>,
     pub(crate) nodes: Vec<Node<M>>,
-    by_process: BTreeMap<ProcessId, Endpoint>,
+    by_process: ByProcess,
     by_peer: BTreeMap<PeerId, u32>,
     pub(crate) trace: Trace,
     counters: BTreeMap<&'static str, u64>,
+    pub(crate) traffic: Traffic,
+    /// Raised with each start and end of a process.
+    generation: u64,
     /// Processes that left cleanly, not yet told to the environment.
     pub(crate) left: Vec<ProcessId>,
     violation: Option<Violation>,
@@ -115,10 +124,12 @@ impl<M: SimMachine, A> Kernel<M, A> {
                 .zip(&nodes)
                 .map(|(index, node)| (node.peer, index))
                 .collect(),
-            nodes,
-            by_process: BTreeMap::new(),
+            by_process: ByProcess::default(),
             trace: Trace::new(keep),
             counters: BTreeMap::new(),
+            traffic: Traffic::new(nodes.len()),
+            nodes,
+            generation: 0,
             left: Vec::new(),
             violation: None,
             seed,
@@ -236,79 +247,35 @@ impl<M: SimMachine, A> Kernel<M, A> {
         self.network.draw_latency()
     }
 
-    /// Gives a command to the process that runs on a node now, after `after`. If it is gone
-    /// by then, so is the command.
-    pub fn command(&mut self, node: u32, after: Duration, command: M::Command) {
-        if let Some(to) = self.endpoint(node) {
-            self.queue
-                .push(self.now + after, Due::Input(to, Input::Command(command)));
-        }
-    }
-
-    /// Wakes the environment.
-    pub fn alarm(&mut self, after: Duration, alarm: A) {
-        self.queue.push(self.now + after, Due::Alarm(alarm));
-    }
-
-    /// Schedules a fault.
-    pub fn fault(&mut self, after: Duration, fault: Fault) {
-        self.queue.push(self.now + after, Due::Fault(fault));
-    }
-
-    /// Dials the process that runs on `peer`'s node from `node`, without anything to send.
-    /// Returns false if there is no such node.
-    pub fn dial(&mut self, node: u32, peer: &PeerId) -> bool {
-        let (Some(from), Some(to)) = (self.endpoint(node), self.node_of(peer)) else {
-            return false;
-        };
-        let to = Endpoint {
-            node: to,
-            start: self.nodes[to as usize].starts.len() as u32,
-        };
-        self.network.open(self.now, from, to);
-        self.collect();
-        true
-    }
-
-    /// Closes the link between the process of `node` and `process`, if there is one.
-    pub fn close(&mut self, node: u32, process: &ProcessId) {
-        if let (Some(from), Some(to)) = (self.endpoint(node), self.by_process.get(process)) {
-            self.network.close(self.now, from, *to);
-            self.collect();
-        }
-    }
-
-    /// Ends the process of a node cleanly: what it sent still arrives, then its links close.
-    pub fn stop(&mut self, node: u32) {
-        let Some(process) = self.process(node) else {
-            return;
-        };
-        self.forget(node);
-        self.network.stop(self.now, node);
-        self.collect();
-        self.left.push(process);
-    }
-
-    /// Hands a message to the process of a node outside of any link: a replay of something
-    /// old, for tests of what a core does with it.
-    pub fn inject(&mut self, node: u32, after: Duration, from: ProcessId, message: M::Message) {
-        if let Some(to) = self.endpoint(node) {
-            self.queue.push(
-                self.now + after,
-                Due::Input(to, Input::Received { from, message }),
-            );
-        }
-    }
-
     /// Adds to a counter of the run's report.
     pub fn count(&mut self, counter: &'static str, by: u64) {
         *self.counters.entry(counter).or_default() += by;
     }
 
-    /// The counters.
+    /// The counters, messages and their bytes among them.
     #[must_use]
-    pub fn counters(&self) -> &BTreeMap<&'static str, u64> {
-        &self.counters
+    pub fn counters(&self) -> BTreeMap<&'static str, u64> {
+        let mut counters = self.counters.clone();
+        counters.insert("messages", self.traffic.messages());
+        counters.insert("message bytes", self.traffic.bytes());
+        counters
+    }
+
+    /// What travelled.
+    #[must_use]
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
+    /// The same, to count what travels beside the links.
+    pub fn traffic_mut(&mut self) -> &mut Traffic {
+        &mut self.traffic
+    }
+
+    /// Raised with each start and end of a process.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
     }
 
     /// Reports a violation; the first one ends the run.

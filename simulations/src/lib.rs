@@ -4,7 +4,7 @@
 //! latency, loss, cuts, crashes with memory loss, pauses and clock drift all come from one
 //! seed, and so does everything else. The same seed gives the same event hash, on any machine.
 //!
-//! Modules import only leftwards in this order: `seed · trace · queue · conditions · network ·
+//! Modules import only leftwards in this order: `seed · trace · traffic · queue · conditions · network ·
 //! faults · kernel · environment · world`, then the environment's parts `gossip · directory ·
 //! caller · oracle · witness · invariants`, then `scenario`, the worlds `{membership, register,
 //! finder}` and `names`, and `report · run`.
@@ -30,5 +30,6 @@ pub mod run;
 pub mod scenario;
 pub mod seed;
 pub mod trace;
+pub mod traffic;
 pub mod witness;
 pub mod world;

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use std::sync::Arc;
+
 use overlay_proto::member::{MemberRecord, SignedRecord};
+use overlay_proto::message::GossipBatch;
 use overlay_proto::plain_keys::PlainKeys;
 use overlay_proto::view::MembershipView;
 use overlay_proto::{
@@ -10,7 +13,7 @@ use overlay_proto::{
     OverlayConfig, PeerId, ProcessId, Role,
 };
 
-use crate::environment::{Ending, Environment, Start, Transmitted, over_the_wire};
+use crate::environment::{Ending, Environment, Start, Transmitted, Wire};
 use crate::faults::{Fault, FaultKinds, FaultPlan};
 use crate::gossip::Mesh;
 use crate::invariants::incarnation_monotonic::{self, IncarnationMonotonic};
@@ -20,6 +23,7 @@ use crate::invariants::view_converges;
 use crate::kernel::Kernel;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
+use crate::traffic::Protocol;
 use crate::world::World;
 
 /// A node that knows nobody asks the registry this often.
@@ -32,6 +36,8 @@ const POLL_PERIOD: Duration = Duration::from_millis(250);
 const STABLE_FOR: Duration = Duration::from_secs(10);
 /// Largest loss at which no burial of a live member is excused.
 const LITTLE_LOSS: f64 = 0.02;
+/// Nodes of a large world whose views are watched one by one.
+const OBSERVERS_WATCHED: u32 = 16;
 /// Unix time of the start of the world, milliseconds.
 const WORLD_START_UNIX_MS: u64 = 1_800_000_000_000;
 
@@ -55,7 +61,9 @@ pub struct Membership {
     /// The node that runs as a client, if any.
     client: Option<u32>,
     announced: BTreeMap<ProcessId, Announcement>,
-    views: BTreeMap<ProcessId, MembershipView>,
+    wire: Wire,
+    /// In a large world only every so many nodes' views are watched one by one.
+    watched_every: u32,
     leaving: BTreeSet<ProcessId>,
     monotonic: IncarnationMonotonic,
     buried: NoLiveMemberBuried,
@@ -115,7 +123,12 @@ impl Membership {
             client: (nodes > 3 && dice.chance(0.3)).then(|| nodes - 1),
             dice,
             announced: BTreeMap::new(),
-            views: BTreeMap::new(),
+            wire: Wire::new(nodes),
+            watched_every: if nodes <= Wire::DECODED_MAX {
+                1
+            } else {
+                nodes / OBSERVERS_WATCHED
+            },
             leaving: BTreeSet::new(),
             monotonic: IncarnationMonotonic::default(),
             buried: NoLiveMemberBuried::new(strict),
@@ -153,11 +166,17 @@ impl Membership {
         kernel.command(node, Duration::ZERO, Command::Announce(announcement));
     }
 
-    fn changed_view(&mut self, kernel: &mut OverlayKernel, node: u32, view: MembershipView) {
-        let Some(observer) = kernel.process(node) else {
+    /// The process on a node, if its view is watched.
+    fn observer(&self, kernel: &OverlayKernel, node: u32) -> Option<ProcessId> {
+        let watched = node.is_multiple_of(self.watched_every);
+        kernel.process(node).filter(|_| watched)
+    }
+
+    fn changed_view(&mut self, kernel: &mut OverlayKernel, node: u32, view: &MembershipView) {
+        let Some(observer) = self.observer(kernel, node) else {
             return;
         };
-        for member in view.members() {
+        for member in view.iter() {
             let process = member.record.process;
             let starts = kernel.node_of(&process.peer).map(|n| kernel.starts(n));
             let start = starts.and_then(|starts| starts.iter().position(|one| *one == process));
@@ -170,7 +189,6 @@ impl Membership {
                 .entry(observer, process.peer, start, member.record.sequence);
             kernel.check(incarnation_monotonic::NAME, seen);
         }
-        self.views.insert(observer, view);
     }
 
     fn lost(&mut self, kernel: &mut OverlayKernel, node: u32, process: ProcessId, why: LostCause) {
@@ -184,7 +202,9 @@ impl Membership {
                 kernel.count("live members buried", 1);
             }
             LostCause::Left => {
-                self.left.left(observer, process);
+                if self.observer(kernel, node).is_some() {
+                    self.left.left(observer, process);
+                }
                 if !self.leaving.contains(&process) {
                     let words = format!("{observer} says that {process} left, which never said so");
                     kernel.violate(left_stays_left::NAME, words);
@@ -195,13 +215,24 @@ impl Membership {
     }
 
     fn publish(&mut self, kernel: &mut OverlayKernel, node: u32, batch: &bytes::Bytes) {
-        let receivers = self.mesh.publish(kernel, node);
+        let receivers = self.mesh.publish(kernel, node, batch.len());
         kernel.count("gossip messages", receivers.len() as u64);
         kernel.count("gossip bytes", (receivers.len() * batch.len()) as u64);
-        for (receiver, after) in receivers {
-            if Some(receiver) != self.client {
-                kernel.command(receiver, after, Command::Gossip(batch.clone()));
+        let client = self.client;
+        let receivers = receivers
+            .into_iter()
+            .filter(|(receiver, _)| Some(*receiver) != client);
+        if !self.wire.by_value() {
+            let batch = batch.clone();
+            kernel.broadcast(receivers, move || Command::Gossip(batch.clone()));
+            return;
+        }
+        match GossipBatch::decode(batch) {
+            Ok(news) => {
+                let news = Arc::new(news);
+                kernel.broadcast(receivers, move || Command::News(Arc::clone(&news)));
             }
+            Err(error) => kernel.violate("survives_the_wire", error.to_string()),
         }
     }
 
@@ -230,10 +261,17 @@ impl Membership {
             .filter_map(|node| kernel.process(node))
             .map(|process| (process, self.announced.get(&process).map_or(0, |a| a.load)))
             .collect();
-        let nothing = MembershipView::default();
-        for process in kernel.running().filter_map(|node| kernel.process(node)) {
-            let view = self.views.get(&process).unwrap_or(&nothing);
-            view_converges::agrees(process, view, &expected)?;
+        let mut agreed = None;
+        for node in kernel.running() {
+            let (Some(process), Some(machine)) = (kernel.process(node), kernel.machine(node))
+            else {
+                continue;
+            };
+            let view = machine.view();
+            if agreed != Some(view.fingerprint()) {
+                view_converges::agrees(process, &view, &expected)?;
+                agreed = Some(view.fingerprint());
+            }
         }
         Ok(())
     }
@@ -253,6 +291,27 @@ fn introduction(process: &ProcessId) -> SignedRecord {
         stamp: 0,
     };
     SignedRecord::sign(&record, &PlainKeys(process.peer))
+}
+
+/// What an overlay's message is sent for.
+#[must_use]
+pub fn protocol(message: &Message) -> Protocol {
+    match message {
+        Message::Probe { .. }
+        | Message::Ack { .. }
+        | Message::ProbeRequest { .. }
+        | Message::ProbeReport { .. } => Protocol::Probes,
+        Message::Sync { .. }
+        | Message::Buckets { .. }
+        | Message::Summary { .. }
+        | Message::Records { .. } => Protocol::AntiEntropy,
+        Message::Greeting { .. }
+        | Message::GetList { .. }
+        | Message::List { .. }
+        | Message::ClusterRequest
+        | Message::Cluster(_)
+        | Message::Goodbye { .. } => Protocol::Links,
+    }
 }
 
 impl Environment<Overlay> for Membership {
@@ -284,13 +343,14 @@ impl Environment<Overlay> for Membership {
     }
 
     fn transmit(&mut self, message: Message) -> Result<Transmitted<Message>, String> {
-        over_the_wire(&message)
+        let protocol = protocol(&message);
+        self.wire.transmit(message, protocol)
     }
 
     fn event(&mut self, kernel: &mut OverlayKernel, node: u32, event: Event) {
         match event {
             Event::Publish(batch) => self.publish(kernel, node, &batch),
-            Event::View(view) => self.changed_view(kernel, node, view),
+            Event::View(view) => self.changed_view(kernel, node, &view),
             Event::Joined(process) => {
                 if let Some(observer) = kernel.process(node) {
                     self.buried.revived(observer, process);
@@ -323,11 +383,7 @@ impl Environment<Overlay> for Membership {
                 if !kernel.runs(&process) {
                     return;
                 }
-                let alone = self
-                    .views
-                    .get(&process)
-                    .is_none_or(|view| view.members().iter().all(|m| m.record.process == process));
-                if alone {
+                if kernel.machine(node).is_some_and(|one| one.view().len() < 2) {
                     let records = self.introductions(kernel, node);
                     kernel.command(node, Duration::ZERO, Command::Introduce(records));
                 }
@@ -362,7 +418,6 @@ impl Environment<Overlay> for Membership {
 
     fn ended(&mut self, _kernel: &mut OverlayKernel, process: ProcessId, _how: Ending) {
         self.buried.ended(process);
-        self.views.remove(&process);
         self.announced.remove(&process);
     }
 

@@ -128,7 +128,7 @@ impl Plan {
             hash: format!("{:016x}", kernel.hash()),
             events: kernel.events(),
             simulated_ms: millis(kernel.now()),
-            counters: kernel.counters().clone(),
+            counters: kernel.counters(),
             last_events: kernel.last_events().map(str::to_owned).collect(),
             failure,
         }

@@ -1,12 +1,10 @@
 //! What a run was: a running hash of every event, and the last events in words when asked for.
 
 use std::collections::VecDeque;
-use std::fmt::{self, Debug, Write};
+use std::hash::{Hash, Hasher};
+use std::mem::discriminant;
 
 use overlay_proto::Instant;
-
-/// Bytes of a debug form that are hashed.
-const DEBUG_BYTES: usize = 256;
 
 /// A running 64-bit hash, FNV-1a taken over words instead of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,17 +42,6 @@ impl RunningHash {
         self.word(bytes.len() as u64);
     }
 
-    /// Takes a value by the first `DEBUG_BYTES` bytes of its debug form: what is longer carries
-    /// states or records that the hash sees in messages anyway.
-    pub fn debug(&mut self, value: &impl Debug) {
-        let mut words = Words {
-            hash: self,
-            left: DEBUG_BYTES,
-        };
-        // The error is the end of the allowance, which stops the formatting early.
-        let _cut_short = write!(words, "{value:?}");
-    }
-
     /// The hash so far.
     #[must_use]
     pub const fn value(self) -> u64 {
@@ -62,23 +49,31 @@ impl RunningHash {
     }
 }
 
-/// Feeds text into a hash, up to an allowance.
-struct Words<'a> {
-    hash: &'a mut RunningHash,
-    left: usize,
+impl Hasher for RunningHash {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.bytes(bytes);
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.word(word);
+    }
+
+    // Discriminants come this way; by the default their bytes would depend on the machine.
+    fn write_isize(&mut self, word: isize) {
+        self.word(word as u64);
+    }
 }
 
-impl Write for Words<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let taken = text.len().min(self.left);
-        self.hash.bytes(&text.as_bytes()[..taken]);
-        self.left -= taken;
-        if self.left == 0 {
-            Err(fmt::Error)
-        } else {
-            Ok(())
-        }
-    }
+/// Which variant of an enumeration a value is. What it carries is not hashed: it came by a
+/// message, whose bytes are, or is the answer of a machine to what is.
+pub(crate) fn variant<T>(value: &T) -> u64 {
+    let mut hash = RunningHash::default();
+    discriminant(value).hash(&mut hash);
+    hash.value()
 }
 
 /// The kinds of event that a trace tells apart.
@@ -189,6 +184,12 @@ mod tests {
         ] {
             assert_ne!(reference, other);
         }
+    }
+
+    #[test]
+    fn variants_differ_and_their_contents_do_not() {
+        assert_eq!(variant(&Some(1)), variant(&Some(2)));
+        assert_ne!(variant(&Some(1)), variant(&None::<u8>));
     }
 
     #[test]

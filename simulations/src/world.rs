@@ -5,10 +5,10 @@ use overlay_proto::{Input, Instant, LinkDown, Machine, Output, ProcessId};
 use crate::conditions::Conditions;
 use crate::environment::{Ending, Environment, Start, Transmitted};
 use crate::faults::{Fault, FaultPlan};
-use crate::kernel::{Due, InputOf, Kernel, Running, SimMachine, Violation};
+use crate::kernel::{Broadcast, Due, InputOf, Kernel, Running, SimMachine, Violation};
 use crate::network::{Delivery, Endpoint, Item};
 use crate::seed::Seed;
-use crate::trace::Kind;
+use crate::trace::{Kind, RunningHash, variant};
 
 type OutputOf<M> = Output<<M as Machine>::Message, <M as Machine>::Timer, <M as Machine>::Event>;
 
@@ -19,6 +19,7 @@ pub struct World<M: SimMachine, E: Environment<M>> {
     /// The environment.
     pub environment: E,
     outputs: Vec<OutputOf<M>>,
+    until: Instant,
 }
 
 impl<M: SimMachine, E: Environment<M>> World<M, E> {
@@ -35,6 +36,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
             kernel,
             environment,
             outputs: Vec::new(),
+            until: Instant::ZERO,
         }
     }
 
@@ -50,6 +52,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
     /// # Errors
     /// The first violation.
     pub fn run_until(&mut self, end: Instant) -> Result<(), Violation> {
+        self.until = end;
         while self.kernel.violation().is_none()
             && self.kernel.queue.next_at().is_some_and(|at| at <= end)
         {
@@ -90,6 +93,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
                 }
             }
             Due::Delivery(delivery) => self.deliver(delivery),
+            Due::Broadcast(broadcast) => self.broadcast(broadcast),
             Due::Drain(to) => {
                 if let Some(input) = self.kernel.drain(to) {
                     self.handle(to, input);
@@ -105,9 +109,30 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
         true
     }
 
+    /// Hands a broadcast to one receiver after the other, as long as nothing else is due before.
+    fn broadcast(&mut self, mut broadcast: Box<Broadcast<M::Command>>) {
+        while let Some((to, command)) = broadcast.pop() {
+            if let Some(input) = self.kernel.admit(to, Input::Command(command)) {
+                self.handle(to, input);
+            }
+            let Some(at) = broadcast.next_at() else {
+                return;
+            };
+            let interrupted = self.kernel.queue.next_at().is_some_and(|next| next < at);
+            if interrupted || at > self.until || self.kernel.violation().is_some() {
+                break;
+            }
+            self.kernel.advance(at);
+        }
+        self.kernel.go_on(broadcast);
+    }
+
     /// Lets a fault happen now.
     pub fn fault(&mut self, fault: &Fault) {
-        self.kernel.record(u32::MAX, Kind::Fault, fault);
+        let mut hash = RunningHash::default();
+        hash.bytes(format!("{fault:?}").as_bytes());
+        self.kernel
+            .record(u32::MAX, Kind::Fault, hash.value(), fault);
         let now = self.kernel.now();
         match fault {
             Fault::Start(node) => self.start(*node),
@@ -239,7 +264,10 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
 
     fn record(&mut self, node: u32, input: &InputOf<M>) {
         match input {
-            Input::Command(command) => self.kernel.record(node, Kind::Command, command),
+            Input::Command(command) => {
+                let hash = variant(command);
+                self.kernel.record(node, Kind::Command, hash, command);
+            }
             Input::Received { from, message } => {
                 let now = self.kernel.now();
                 let payload = from.incarnation.0;
@@ -248,10 +276,17 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
                     .trace
                     .record(now, node, Kind::Received, payload, words);
             }
-            Input::TimerFired(timer) => self.kernel.record(node, Kind::Timer, timer),
-            Input::LinkUp(process) => self.kernel.record(node, Kind::LinkUp, process),
+            Input::TimerFired(timer) => {
+                self.kernel.record(node, Kind::Timer, variant(timer), timer);
+            }
+            Input::LinkUp(process) => {
+                let hash = process.incarnation.0;
+                self.kernel.record(node, Kind::LinkUp, hash, process);
+            }
             Input::LinkDown { process, reason } => {
-                self.kernel.record(node, Kind::LinkDown, &(process, reason));
+                let hash = process.incarnation.0 ^ variant(reason);
+                self.kernel
+                    .record(node, Kind::LinkDown, hash, &(process, reason));
             }
         }
     }
@@ -268,7 +303,8 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
                     .push(at, Due::Input(from, Input::TimerFired(timer)));
             }
             Output::Emit(event) => {
-                self.kernel.record(from.node, Kind::Event, &event);
+                self.kernel
+                    .record(from.node, Kind::Event, variant(&event), &event);
                 self.environment.event(&mut self.kernel, from.node, event);
             }
         }
@@ -297,14 +333,16 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
                 message,
                 bytes,
                 hash,
+                protocol,
             }) => {
                 let now = self.kernel.now();
                 let words = || format!("to {to}: {message:?}");
                 self.kernel
                     .trace
                     .record(now, from.node, Kind::Sent, hash, words);
-                self.kernel.count("messages", 1);
-                self.kernel.count("message bytes", bytes as u64);
+                self.kernel
+                    .traffic
+                    .sent(from.node, target.node, protocol, bytes as u64);
                 if self.kernel.endpoint(from.node) == Some(from) {
                     self.kernel.network.send(now, from, target, message);
                     self.kernel.collect();

@@ -7,7 +7,7 @@ use overlay_proto::{Duration, Incarnation, Input, Instant, ProcessId};
 use super::{Due, InputOf, Kernel, Running, SimMachine};
 use crate::conditions::Clock;
 use crate::network::{Endpoint, HostState};
-use crate::trace::{Kind, RunningHash};
+use crate::trace::Kind;
 
 impl<M: SimMachine, A> Kernel<M, A> {
     pub(crate) fn advance(&mut self, now: Instant) {
@@ -57,6 +57,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
     }
 
     pub(crate) fn install(&mut self, node: u32, running: Running<M>) {
+        self.generation += 1;
         let slot = &mut self.nodes[node as usize];
         slot.running = Some(running);
         slot.paused = None;
@@ -65,6 +66,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
 
     /// Drops a node's machine, and with it its timers and its backlog.
     pub(crate) fn forget(&mut self, node: u32) {
+        self.generation += 1;
         let slot = &mut self.nodes[node as usize];
         slot.backlog.clear();
         slot.paused = None;
@@ -153,11 +155,8 @@ impl<M: SimMachine, A> Kernel<M, A> {
         self.dice.duration(Duration::ZERO, longest)
     }
 
-    pub(crate) fn record(&mut self, node: u32, kind: Kind, payload: &impl Debug) {
-        let mut hash = RunningHash::default();
-        hash.debug(payload);
-        self.trace.record(self.now, node, kind, hash.value(), || {
-            format!("{payload:?}")
-        });
+    pub(crate) fn record(&mut self, node: u32, kind: Kind, hash: u64, payload: &impl Debug) {
+        let words = || format!("{payload:?}");
+        self.trace.record(self.now, node, kind, hash, words);
     }
 }

@@ -148,11 +148,7 @@ impl<T> Network<T> {
     /// Links to earlier starts of the two nodes end: another incarnation answered there.
     fn end_predecessors(&mut self, now: Instant, index: u32) {
         let ends = self.links[index as usize].ends;
-        let indices: Vec<u32> = self.by_node[ends[0].node as usize]
-            .iter()
-            .copied()
-            .collect();
-        for old in indices {
+        for old in self.links_of(ends[0].node) {
             let link = &self.links[old as usize];
             let same_nodes = link
                 .ends

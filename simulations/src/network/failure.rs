@@ -14,8 +14,7 @@ impl<T> Network<T> {
             HostState::ProcessDown
         };
         self.hosts[node as usize].1 = down;
-        let indices: Vec<u32> = self.by_node[node as usize].iter().copied().collect();
-        for index in indices {
+        for index in self.links_of(node) {
             self.crash_end(now, index, node, machine, LinkDown::Refused);
         }
     }
@@ -23,8 +22,7 @@ impl<T> Network<T> {
     /// The process of a node ends cleanly: what it sent arrives, then its links close.
     pub fn stop(&mut self, now: Instant, node: u32) {
         self.hosts[node as usize].1 = HostState::ProcessDown;
-        let indices: Vec<u32> = self.by_node[node as usize].iter().copied().collect();
-        for index in indices {
+        for index in self.links_of(node) {
             self.crash_end(now, index, node, false, LinkDown::Closed);
         }
     }

@@ -9,14 +9,13 @@ mod failure;
 mod link;
 mod paths;
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use overlay_proto::{Instant, LinkDown};
 
 use crate::conditions::Conditions;
 use crate::seed::Dice;
 use link::{Carrier, End, Link};
 pub use link::{Endpoint, Item};
+use paths::Paths;
 
 /// Names a link; a closed link's name is never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,17 +63,26 @@ pub enum HostState {
     MachineDown,
 }
 
+/// A link as a node's list has it.
+#[derive(Clone, Copy, Debug)]
+struct Attached {
+    /// Which start of the node.
+    start: u32,
+    other: Endpoint,
+    index: u32,
+}
+
 /// The network of a world, generic over what its links carry.
 #[derive(Debug)]
 pub struct Network<T> {
     /// In force for everything sent from now on.
     pub conditions: Conditions,
     hosts: Vec<(u32, HostState)>,
-    cuts: Vec<u8>,
+    paths: Paths,
     links: Vec<Link<T>>,
     free: Vec<u32>,
-    by_ends: BTreeMap<[Endpoint; 2], u32>,
-    by_node: Vec<BTreeSet<u32>>,
+    /// Each node's links, oldest first: few enough to look through.
+    by_node: Vec<Vec<Attached>>,
     dice: Dice,
     /// What to wake the network for; the owner drains it after each call.
     pub scheduled: Vec<(Instant, NetworkDue)>,
@@ -89,11 +97,10 @@ impl<T> Network<T> {
         Self {
             conditions,
             hosts: vec![(0, HostState::ProcessDown); nodes],
-            cuts: vec![0; nodes * nodes],
+            paths: Paths::default(),
             links: Vec::new(),
             free: Vec::new(),
-            by_ends: BTreeMap::new(),
-            by_node: vec![BTreeSet::new(); nodes],
+            by_node: vec![Vec::new(); nodes],
             dice,
             scheduled: Vec::new(),
             deliveries: Vec::new(),
@@ -173,8 +180,7 @@ impl<T> Network<T> {
 
     /// Closes the link between two processes from the side of `from`.
     pub fn close(&mut self, now: Instant, from: Endpoint, to: Endpoint) {
-        let ends = if from < to { [from, to] } else { [to, from] };
-        let Some(&index) = self.by_ends.get(&ends) else {
+        let Some(index) = self.attached(from, to) else {
             return;
         };
         let link = &mut self.links[index as usize];
@@ -194,8 +200,7 @@ impl<T> Network<T> {
 
     /// Closes every link of a node from its side.
     pub fn close_all(&mut self, now: Instant, node: u32) {
-        let indices: Vec<u32> = self.by_node[node as usize].iter().copied().collect();
-        for index in indices {
+        for index in self.links_of(node) {
             let [left, right] = self.links[index as usize].ends;
             let (own, other) = if left.node == node {
                 (left, right)
@@ -250,7 +255,7 @@ impl<T> Network<T> {
         if link.pipes[side].queue.is_empty() {
             return;
         }
-        if self.cuts[from as usize * self.hosts.len() + to as usize] > 0 {
+        if !self.paths.open(from, to) {
             link.pipes[side].stalled = true;
             link.pipes[side].flush_at = None;
             self.mark_stalled(now, index);
@@ -294,11 +299,24 @@ impl<T> Network<T> {
         });
     }
 
+    /// The link between two processes, if there is one.
+    fn attached(&self, from: Endpoint, to: Endpoint) -> Option<u32> {
+        self.by_node[from.node as usize]
+            .iter()
+            .find(|link| link.other == to && link.start == from.start)
+            .map(|link| link.index)
+    }
+
+    fn links_of(&self, node: u32) -> Vec<u32> {
+        let links = self.by_node[node as usize].iter();
+        links.map(|link| link.index).collect()
+    }
+
     fn link_between(&mut self, from: Endpoint, to: Endpoint) -> u32 {
-        let ends = if from < to { [from, to] } else { [to, from] };
-        if let Some(index) = self.by_ends.get(&ends) {
-            return *index;
+        if let Some(index) = self.attached(from, to) {
+            return index;
         }
+        let ends = if from < to { [from, to] } else { [to, from] };
         let index = match self.free.pop() {
             Some(index) => {
                 let generation = self.links[index as usize].generation;
@@ -310,9 +328,13 @@ impl<T> Network<T> {
                 (self.links.len() - 1) as u32
             }
         };
-        self.by_ends.insert(ends, index);
-        for end in ends {
-            self.by_node[end.node as usize].insert(index);
+        for (own, other) in [(from, to), (to, from)] {
+            let start = own.start;
+            self.by_node[own.node as usize].push(Attached {
+                start,
+                other,
+                index,
+            });
         }
         index
     }
@@ -322,10 +344,8 @@ impl<T> Network<T> {
         link.generation += 1;
         link.drop_connection();
         link.waiting = [Vec::new(), Vec::new()];
-        let ends = link.ends;
-        self.by_ends.remove(&ends);
-        for end in ends {
-            self.by_node[end.node as usize].remove(&index);
+        for end in link.ends {
+            self.by_node[end.node as usize].retain(|link| link.index != index);
         }
         self.free.push(index);
     }
