@@ -4,9 +4,9 @@
 //! latency, loss, cuts, crashes with memory loss, pauses and clock drift all come from one
 //! seed, and so does everything else. The same seed gives the same event hash, on any machine.
 //!
-//! Modules import only leftwards in this order: `seed · trace · traffic · queue · conditions · network ·
-//! faults · kernel · environment · world`, then the environment's parts `gossip · directory ·
-//! caller · oracle · witness · invariants`, then `scenario`, the worlds `{membership, register,
+//! Modules import only leftwards in this order: `seed · trace · traffic · queue · conditions ·
+//! network · faults · kernel · environment · world`, then the environment's parts `gossip ·
+//! directory · caller · oracle · witness · invariants`, then `scenario`, the worlds `{membership, register,
 //! finder}` and `names`, and `report · run`.
 #![forbid(unsafe_code)]
 
