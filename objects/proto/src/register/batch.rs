@@ -20,7 +20,7 @@ use crate::register::snapshots::SNAPSHOTS_MAX;
 use crate::register::{Effects, Env, Replica, Role};
 
 /// One request of a batch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Planned {
     pub(crate) item: Item,
     pub(crate) plan: Plan,

@@ -39,7 +39,7 @@ const SEALED_FOR: Duration = Duration::from_secs(5);
 const SEALED_RANK: Duration = Duration::from_millis(500);
 
 /// A candidacy.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     pub(crate) ballot: Ballot,
     /// Whom it stands against.
@@ -79,7 +79,7 @@ fn weight(request: &Request) -> usize {
 }
 
 /// A request that waits for the end of a candidacy.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Waiting {
     pub(crate) from: ProcessId,
     pub(crate) request: Request,

@@ -20,7 +20,7 @@ const RESEND_MAX: Duration = Duration::from_secs(2);
 
 /// The steps that are left once a seal is chosen. Anybody who knows that it is chosen may do
 /// them: they are the same steps with the same value.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Finish {
     old: Configuration,
     pub(crate) next: Configuration,

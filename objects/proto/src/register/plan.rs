@@ -25,7 +25,7 @@ const BATCH_STATE_MAX: usize = 16 * 1024;
 const SESSION_IDLE: Duration = Duration::from_secs(600);
 
 /// What happens to a request of a batch.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Plan {
     /// The executor runs it; `alone` if it is an asynchronous write.
     Execute { alone: bool },

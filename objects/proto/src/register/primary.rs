@@ -19,7 +19,7 @@ use crate::register::{Activation, Effects, Env, Note, Replica, Role};
 use crate::session::SessionId;
 
 /// What only a primary knows. A successor needs none of it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Primary {
     pub(crate) ballot: Ballot,
     pub(crate) how: Activation,
@@ -56,7 +56,7 @@ pub(crate) struct Primary {
 }
 
 /// What a primary is doing for the object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Phase {
     /// Nothing.
     Idle,
@@ -67,7 +67,7 @@ pub(crate) enum Phase {
 }
 
 /// A batch that is being executed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Running {
     pub(crate) key: ExecutionKey,
     pub(crate) batch: Vec<Planned>,
@@ -77,14 +77,14 @@ pub(crate) struct Running {
 }
 
 /// A read that runs on a snapshot.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
     pub(crate) key: ExecutionKey,
     pub(crate) item: Item,
 }
 
 /// An answer that waits for a round.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Answer {
     pub(crate) key: CallKey,
     pub(crate) hash: u64,
@@ -103,7 +103,7 @@ impl Answer {
 }
 
 /// Another member, or a learner, as the primary sees it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Peer {
     /// Its index; `None` is a learner.
     pub(crate) vote: Option<u8>,

@@ -20,7 +20,7 @@ const HALT_PAUSE: Duration = Duration::from_secs(2);
 const FOLLOWS: Duration = Duration::from_secs(1);
 
 /// A replica set to be sealed into.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Proposal {
     pub(crate) next: Configuration,
     pub(crate) first_primary: u8,

@@ -205,14 +205,14 @@ pub(crate) const fn session_of(position: &Position) -> Option<SessionId> {
 }
 
 /// A session's calls that are queued or being executed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Ahead {
     calls: usize,
     highest: u64,
 }
 
 /// The queue, and which numbers of which session are in it or taken from it and not yet shipped.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Queue {
     items: VecDeque<Item>,
     bytes: usize,

@@ -4,7 +4,7 @@ use crate::message::{Accepted, Change, Status, Value};
 use crate::object::{Ballot, Configuration, Epoch, MEMBERS_MAX, Version};
 
 /// One object's record at one process: the only thing that a quorum counts.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Record {
     /// The replica set.
     pub(crate) configuration: Configuration,
@@ -19,7 +19,7 @@ pub(crate) struct Record {
 }
 
 /// A value and where it stands.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) ballot: Ballot,
     pub(crate) version: Version,

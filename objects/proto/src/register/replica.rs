@@ -62,7 +62,7 @@ pub enum ProposeError {
 }
 
 /// One object's record at this process, and what this process is to the object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Replica {
     pub(super) object: ObjectId,
     pub(super) record: Record,
@@ -82,7 +82,7 @@ pub struct Replica {
 }
 
 /// What a process is to an object.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Role {
     /// It stores and promises.
     Backup(Option<Retry>),

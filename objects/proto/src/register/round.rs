@@ -35,7 +35,7 @@ pub(crate) enum Ask {
 }
 
 /// A round under way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Round {
     pub(crate) number: u64,
     pub(crate) ask: Ask,
