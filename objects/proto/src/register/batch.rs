@@ -189,6 +189,7 @@ impl Replica {
         if let Some(place) = place {
             let snapshot = primary.snapshots.remove(place);
             self.snapshot_ended(env, &snapshot, executed.ran, fx);
+            self.launch_snapshots(env, fx);
         } else if matches!(&primary.phase, Phase::Executing(running) if running.key == executed.key)
             && let Phase::Executing(running) = core::mem::replace(&mut primary.phase, Phase::Idle)
         {

@@ -286,15 +286,15 @@ impl Queue {
         }
     }
 
-    /// Removes those that match, in order.
+    /// Removes those that match, in order. Each is looked at once.
     pub(crate) fn extract(&mut self, mut matches: impl FnMut(&Item) -> bool) -> Vec<Item> {
-        if !self.items.iter().any(&mut matches) {
+        let Some(first) = self.items.iter().position(&mut matches) else {
             return Vec::new();
-        }
+        };
         let mut taken = Vec::new();
         let mut kept = VecDeque::with_capacity(self.items.len());
-        for item in core::mem::take(&mut self.items) {
-            if matches(&item) {
+        for (place, item) in core::mem::take(&mut self.items).into_iter().enumerate() {
+            if place == first || place > first && matches(&item) {
                 self.bytes = self.bytes.saturating_sub(item.bytes());
                 self.release(&item);
                 taken.push(item);

@@ -117,7 +117,7 @@ impl Replica {
         primary.queue.push(item);
         let beside = match &primary.phase {
             Phase::Idle => false,
-            Phase::Executing(running) => running.alone,
+            Phase::Executing(running) => reads && running.alone,
             Phase::Round(_) => reads && primary.before.is_some(),
         };
         if beside {

@@ -1,5 +1,6 @@
 //! Reads that run beside everything else, on a value that is not touched meanwhile.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -24,7 +25,7 @@ struct Beside {
     /// The newest chosen version and its state, if that is not what is on record.
     chosen: Option<(Version, Bytes)>,
     /// Handles whose write is under way: their later reads wait for it.
-    writing: Vec<SessionId>,
+    writing: BTreeSet<SessionId>,
 }
 
 impl Replica {

@@ -11,6 +11,7 @@ use super::world::*;
 use crate::message::{Ask, Message, Position, Refusal, RegisterMessage, Reply, Sighting};
 use crate::object::{Ballot, ObjectId, Version};
 use crate::outcome::{Cause, Failure, Outcome};
+use crate::register::snapshots::SNAPSHOTS_MAX;
 use crate::register::{Mutation, Note, Replica};
 
 fn outcome(reply: &Reply) -> &Outcome {
@@ -277,6 +278,28 @@ fn reads_run_beside_a_slow_write_but_not_before_their_own_handles_writes() {
     assert_eq!(list(beside), [7]);
     assert_eq!(list(behind), [7, 8]);
     assert_eq!(story.reply(write).map(returned), Some(2));
+}
+
+#[test]
+fn further_reads_start_as_those_beside_a_slow_write_end() {
+    let mut story = Story::new(1, &[0]);
+    story.append(0, 1, 7);
+    story.ask(0, 0, call("append_slow", numbered(2), 8));
+    for _ in 0..=SNAPSHOTS_MAX {
+        story.ask(0, 0, call("list", Position::Unordered, 0));
+    }
+    while let Some(envelope) = (!story.world.bag.is_empty()).then(|| story.world.bag.remove(0)) {
+        story.world.deliver(envelope);
+    }
+    assert_eq!(story.world.hosts[0].executions.len(), 1 + SNAPSHOTS_MAX);
+    let ended = story.world.hosts[0].executions.remove(1);
+    let executed = run(&ended);
+    story.world.at(0, |replica, env, fx| {
+        replica.on_executed(env, executed, fx);
+    });
+    let running = &story.world.hosts[0].executions;
+    assert_eq!(running.len(), 1 + SNAPSHOTS_MAX, "the last read");
+    assert!(running.iter().skip(1).all(|running| running.snapshot));
 }
 
 #[test]
