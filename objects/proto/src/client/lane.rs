@@ -41,6 +41,9 @@ pub(super) struct Lane {
     pub(super) kind: MethodId,
     /// The handle is gone.
     pub(super) released: bool,
+    /// The oldest call, if it was sent once more because it seemed lost, and the first attempt
+    /// that did so.
+    probed: Option<(CallId, u16)>,
 }
 
 /// The state of a lane's session.
@@ -91,6 +94,7 @@ impl Lane {
             session,
             kind,
             released: false,
+            probed: None,
         }
     }
 
@@ -131,9 +135,30 @@ impl Lane {
         self.cursor = id.next();
     }
 
+    /// All calls are to be looked at again, and an answer to what was sent until now shows nothing
+    /// about what is sent from now on.
+    pub(super) fn rewind(&mut self) {
+        self.cursor = CallId(0);
+        self.probed = None;
+    }
+
     /// Calls from this one on are to be looked at again.
     pub(super) fn rewind_to(&mut self, id: CallId) {
         self.cursor = self.cursor.min(id);
+    }
+
+    /// The oldest call was sent once more with this attempt.
+    pub(super) fn probed(&mut self, id: CallId, attempt: u16) {
+        if self.probed.is_none_or(|(probed, _)| probed != id) {
+            self.probed = Some((id, attempt));
+        }
+    }
+
+    /// Whether an answer to this attempt shows that what was sent before it is lost: links keep
+    /// the order, and the attempts before it were not answered.
+    pub(super) fn shows_loss(&self, id: CallId, attempt: u16) -> bool {
+        self.probed
+            .is_some_and(|(probed, first)| probed == id && attempt >= first)
     }
 
     /// Whether the call is under way under a session that the lane has given up: nothing behind

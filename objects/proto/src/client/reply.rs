@@ -43,6 +43,10 @@ impl Client {
             }
             Reply::Done { outcome, witness } => {
                 self.answered(now, key.object, from, true);
+                let lane = self.lanes.get(&key);
+                if lane.is_some_and(|lane| lane.shows_loss(id, number)) {
+                    self.rewind(key);
+                }
                 self.finish(now, id, outcome, witness, fx);
             }
             Reply::Session(session) if purpose == Purpose::OpenSession => {

@@ -157,6 +157,7 @@ impl Client {
         if opening.is_some() {
             self.send(now, id, current.to, Position::Unordered, fx);
         } else if let Readiness::Send(position) = lane.readiness(id, call) {
+            lane.probed(id, current.number.wrapping_add(1));
             self.send(now, id, current.to, position, fx);
         }
     }
@@ -174,7 +175,7 @@ impl Client {
         let Some(lane) = self.lanes.get_mut(&key) else {
             return;
         };
-        lane.rewind_to(CallId::default());
+        lane.rewind();
         let opening = lane.opening();
         for id in lane.calls.iter().chain(&opening) {
             if let Some(call) = self.calls.get_mut(id) {

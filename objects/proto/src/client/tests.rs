@@ -136,6 +136,41 @@ fn a_lost_reply_does_not_make_a_call_run_twice() {
 }
 
 #[test]
+fn one_answer_to_a_repeated_call_brings_all_that_was_lost_with_it() {
+    let mut world = World::new();
+    let first = world.write(0);
+    world.settle();
+    let lost: Vec<Ticket> = (1..=50).map(|argument| world.write(argument)).collect();
+    world.wire.clear();
+    world.run(Duration::from_millis(1_600));
+    for (argument, ticket) in (0..).zip([first].into_iter().chain(lost)) {
+        assert_eq!(world.outcome(ticket), returned(argument));
+    }
+    assert_eq!(world.object.log, (0..=50).collect::<Vec<u8>>());
+}
+
+#[test]
+fn a_slow_call_that_was_repeated_does_not_repeat_those_behind_it() {
+    let mut world = World::new();
+    world.write(0);
+    world.settle();
+    let before = world.object.requests;
+    let slow = [1, 2, 3].map(|argument| world.write(argument));
+    let mut arrived = core::mem::take(&mut world.wire);
+    for _ in 0..60 {
+        world.tick();
+    }
+    let repeated = world.calls().len();
+    assert!(repeated > 0, "the oldest one was sent once more");
+    arrived.append(&mut world.wire);
+    world.wire = arrived;
+    world.settle();
+    assert!(slow.iter().all(|ticket| world.ended.contains_key(ticket)));
+    let requests = world.object.requests - before;
+    assert_eq!(requests, slow.len() + repeated, "and no other");
+}
+
+#[test]
 fn calls_keep_their_order_over_a_takeover() {
     let mut world = World::new();
     world.write(1);
