@@ -138,7 +138,7 @@ impl Membership {
     /// the shortest way. Whoever watches it looks at once, which brings further votes early.
     fn doubt<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, process: ProcessId) {
         self.table.update(&process.peer, |entry| {
-            entry.member.state = MemberState::Suspect
+            entry.member.state = MemberState::Suspect;
         });
         self.view_moved();
         if self.probes.watches(&process) {
@@ -178,7 +178,7 @@ impl Membership {
     pub(super) fn clear(&mut self, process: &ProcessId) {
         if self.table.living_process(process).is_some() {
             self.table.update(&process.peer, |entry| {
-                entry.member.state = MemberState::Alive
+                entry.member.state = MemberState::Alive;
             });
             self.view_moved();
         }

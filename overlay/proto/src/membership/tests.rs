@@ -106,7 +106,7 @@ fn digests_tell_views_apart_and_do_not_depend_on_the_order_of_news() {
         (theirs.digest(), theirs.buckets())
     );
     theirs.update(&process(7).peer, |entry| {
-        entry.member.state = MemberState::Suspect
+        entry.member.state = MemberState::Suspect;
     });
     assert_eq!(
         ours.digest(),
@@ -114,7 +114,7 @@ fn digests_tell_views_apart_and_do_not_depend_on_the_order_of_news() {
         "doubts travel by gossip alone"
     );
     theirs.update(&process(7).peer, |entry| {
-        entry.member.state = MemberState::Dead
+        entry.member.state = MemberState::Dead;
     });
     assert_ne!(ours.digest(), theirs.digest());
     assert_eq!((ours.living(), theirs.living()), (50, 49));

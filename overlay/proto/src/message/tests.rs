@@ -258,7 +258,7 @@ proptest! {
     ) {
         let keys = PlainKeys::numbered(1);
         let opened = signed.open(&keys).unwrap();
-        let again = SignedRecord::sign(&opened, &PlainKeys(opened.process.peer));
+        let again = SignedRecord::sign(opened, &PlainKeys(opened.process.peer));
         prop_assert_eq!(again, signed.clone());
         let mut body = signed.body().to_vec();
         let place = place % body.len();

@@ -36,7 +36,7 @@ impl Overlay {
                 .is_some_and(|entry| entry.is_living());
             if peer != self.process.peer && !member && !self.links.has_peer(&peer) {
                 if self.membership.verifies(signed, &peer) {
-                    news |= self.contacts.add(&record);
+                    news |= self.contacts.add(record);
                 } else {
                     self.membership.counters_mut().refused += 1;
                 }
