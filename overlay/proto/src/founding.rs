@@ -32,6 +32,8 @@ pub struct Founding {
     cluster: Option<ClusterRecord>,
     news: Option<ClusterRecord>,
     registry_answered: bool,
+    /// When discovery began.
+    began_at: Option<Instant>,
     discovered_at: Instant,
     need: Option<Need>,
     askers: BTreeSet<ProcessId>,
@@ -68,6 +70,7 @@ impl Founding {
             cluster: None,
             news: None,
             registry_answered: false,
+            began_at: None,
             discovered_at: Instant::ZERO,
             need: None,
             askers: BTreeSet::new(),
@@ -102,6 +105,7 @@ impl Founding {
 
     /// Discovery brought something, or began.
     pub fn discovered(&mut self, now: Instant) {
+        self.began_at.get_or_insert(now);
         self.discovered_at = now;
     }
 
@@ -230,8 +234,10 @@ impl Founding {
     fn is_time(&self, now: Instant, around: &Surroundings) -> bool {
         let Some(need) = &self.need else { return false };
         let quiet = now.since(self.discovered_at) >= self.config.quiet;
+        let began_at = self.began_at.unwrap_or(need.since);
         let settled = if self.config.registry_configured {
-            self.registry_answered
+            // One that has not answered since discovery began is not waited for once more.
+            self.registry_answered || (quiet && now.since(began_at) >= self.config.wait_max)
         } else {
             quiet
         };

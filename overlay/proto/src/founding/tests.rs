@@ -113,6 +113,41 @@ fn a_configured_registry_is_waited_for_and_so_are_those_that_it_introduced() {
 }
 
 #[test]
+fn a_registry_that_was_silent_for_long_is_not_waited_for_once_more() {
+    let config = FoundingConfig {
+        registry_configured: true,
+        ..FoundingConfig::default()
+    };
+    let fresh = || {
+        let mut node = Founding::new(config.clone(), process(1), 1);
+        node.discovered(at(0.0));
+        node
+    };
+    let mut node = fresh();
+    node.need(at(100.0), &mut Vec::new());
+    tick(&mut node, 100.0, &[1]);
+    assert!(node.cluster().is_some(), "discovery was quiet for long");
+
+    let mut node = fresh();
+    node.discovered(at(99.0));
+    node.need(at(100.0), &mut Vec::new());
+    tick(&mut node, 100.4, &[1]);
+    assert!(
+        node.cluster().is_none(),
+        "whoever came just now may know one"
+    );
+    tick(&mut node, 100.6, &[1]);
+    assert!(node.cluster().is_some());
+
+    let mut node = fresh();
+    node.need(at(1.6), &mut Vec::new());
+    tick(&mut node, 2.9, &[1]);
+    assert!(node.cluster().is_none(), "a young node waits for it");
+    tick(&mut node, 3.0, &[1]);
+    assert!(node.cluster().is_some());
+}
+
+#[test]
 fn only_the_smallest_founds_and_the_others_wait_for_it() {
     let (mut small, mut big) = (founding(1), founding(2));
     big.need(at(0.0), &mut Vec::new());

@@ -707,6 +707,27 @@ fn one_cluster_is_founded_however_many_need_it() {
 }
 
 #[test]
+fn members_that_have_been_up_get_a_cluster_at_once() {
+    for registry_configured in [false, true] {
+        let mut config = OverlayConfig::default();
+        config.founding.registry_configured = registry_configured;
+        let mut world = World::new();
+        let start = |world: &mut World, number, contact| {
+            world.start_with(config.clone(), number, 1, Role::Member, contact)
+        };
+        let first = start(&mut world, 0, None);
+        let others: Vec<_> = (1..5)
+            .map(|number| start(&mut world, number, Some(first)))
+            .collect();
+        world.run(Duration::from_secs(20));
+        world.input(others[3], Input::Command(Command::NeedCluster));
+        world.run(Duration::from_secs(1));
+        let cluster = world.last_cluster(others[3]).expect("founded").clone();
+        assert_eq!(world.last_cluster(first), Some(&cluster));
+    }
+}
+
+#[test]
 fn equal_seeds_give_equal_runs() {
     let run = || {
         let mut world = World::new();
