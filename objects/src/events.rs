@@ -42,6 +42,16 @@ pub enum Event {
         /// The new set.
         configuration: Configuration,
     },
+    /// A method is marked `#[deterministic]` and is not: on this node's copy it came to something
+    /// else than at the object's primary. The primary's result stands.
+    ReplayDiffered {
+        /// The object.
+        object: ObjectId,
+        /// Its kind.
+        kind: String,
+        /// The method.
+        method: String,
+    },
     /// This node handed over what it held, before leaving.
     Drained {
         /// Objects that nobody else could take.
@@ -102,6 +112,15 @@ impl fmt::Display for Event {
                 let replicas = configuration.members.len();
                 write!(f, "object {object} has {replicas} replicas")
             }
+            Self::ReplayDiffered {
+                object,
+                kind,
+                method,
+            } => write!(
+                f,
+                "`{kind}::{method}` of object {object} is marked deterministic and came to \
+                 something else here"
+            ),
             Self::Drained { left_behind: 0 } => f.write_str("everything is handed over"),
             Self::Drained { left_behind } => {
                 write!(f, "{left_behind} objects could not be handed over")

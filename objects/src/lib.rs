@@ -51,6 +51,7 @@ pub use objects_proto::proxy::{Callable, Proxy};
 pub use objects_proto::reads::Reads;
 pub use objects_proto::reference::{RawRef, Ref};
 pub use objects_proto::shared::SharedObject;
+pub use objects_proto::testing;
 pub use overlay::{
     ClusterId, LostCause, MembershipView, OverlayConfig, PeerId, ProcessId, ViewWatch,
 };

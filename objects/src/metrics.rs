@@ -20,6 +20,12 @@ pub struct Metrics {
     pub frames_refused: u64,
     /// Batches of calls given to the methods' threads.
     pub executions: u64,
+    /// Differences of large states that this node put on record instead of whole ones.
+    pub deltas_stored: u64,
+    /// Batches of deterministic calls that this node ran again as a backup.
+    pub replays: u64,
+    /// Such batches that came to something else than at the primary.
+    pub replays_differed: u64,
     /// Directory lookups started.
     pub lookups: u64,
     /// Directory records found by them.
@@ -37,6 +43,7 @@ impl Metrics {
     pub(crate) fn of(shard: &Shard, overlay: &overlay::Node) -> Self {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let (own, directory) = (shard.counters(), shard.directory().counters());
+        let machine = shard.machine_counters();
         Self {
             overlay: overlay.metrics(),
             messages_sent: read(&own.sent),
@@ -44,6 +51,9 @@ impl Metrics {
             messages_unsent: read(&own.unsent),
             frames_refused: read(&own.undecodable),
             executions: read(&own.executions),
+            deltas_stored: machine.deltas,
+            replays: machine.replays,
+            replays_differed: machine.replays_differed,
             lookups: read(&directory.lookups),
             lookup_records: read(&directory.records_found),
             publications: read(&directory.publications),

@@ -13,6 +13,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use bytes::Bytes;
 use objects_proto::caller::HandleId;
 use objects_proto::frame;
+use objects_proto::host::Counters;
 use objects_proto::machine::{Command, Event as MachineEvent, Ticket, Timer};
 use objects_proto::message::Message;
 use objects_proto::objects::Objects;
@@ -223,6 +224,15 @@ impl Shard {
 
     pub(crate) const fn counters(&self) -> &ShardCounters {
         &self.counters
+    }
+
+    /// What the machine counted; zeros while there is none.
+    pub(crate) fn machine_counters(&self) -> Counters {
+        let state = self.lock();
+        state
+            .machine
+            .as_ref()
+            .map_or_else(Counters::default, Objects::counters)
     }
 
     /// Runs `step` under the lock, after telling the machine if the process was stopped, then

@@ -1,8 +1,9 @@
 //! The `#[shared]` attribute: makes any struct a shared object.
 //!
-//! Modules import only leftwards in this order: `types · model · options · parse · expand`.
+//! Modules import only leftwards in this order: `types · model · options · marks · parse · expand`.
 
 mod expand;
+mod marks;
 mod model;
 mod options;
 mod parse;
@@ -46,6 +47,21 @@ use proc_macro::TokenStream;
 /// read; `&str`, `&[T]` and `&T` are passed as they are and decoded on the host. A method that
 /// returns a `Result` gives its callers the error as `Failed(Returned(error))`, and the object is
 /// as it was before the call.
+///
+/// # Deterministic methods
+///
+/// What a write made of the object is shipped to its other replicas: the state, or of a state
+/// beyond 4 KiB what is different in it. A plain write that changes much of a large state can be
+/// marked `#[deterministic]`: then the call is shipped instead, wherever that is much smaller,
+/// and every replica runs it for itself and compares what comes of it before it answers.
+///
+/// The author promises that equal states and arguments give equal states and results, byte for
+/// byte: no clock, no randomness, no global state, no fields with `#[serde(skip)]`, and
+/// `BTreeMap` instead of `HashMap`, which is encoded in another order by every process
+/// (`objects::testing::check_encoding` finds that out). So such a method takes no context and is
+/// not `async`. A method that breaks the promise harms nothing but its speed: whoever comes to
+/// another result reports it (`Event::ReplayDiffered`) and gets the state. It saves bandwidth and
+/// costs time on every replica, so mark methods of large objects, and only those.
 ///
 /// # What it costs
 ///

@@ -55,6 +55,8 @@ pub(crate) enum Body {
         asynchronous: bool,
         /// `cx: &Context` follows `self`.
         context: bool,
+        /// `#[deterministic]`.
+        deterministic: bool,
     },
     /// A field is read.
     Field,
@@ -87,6 +89,17 @@ impl Method {
             self.body,
             Body::Method {
                 asynchronous: true,
+                ..
+            }
+        )
+    }
+
+    /// Whether a backup may run it again instead of being sent what it made.
+    pub(crate) const fn deterministic(&self) -> bool {
+        matches!(
+            self.body,
+            Body::Method {
+                deterministic: true,
                 ..
             }
         )

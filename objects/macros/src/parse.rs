@@ -10,6 +10,7 @@ use syn::{
     PathArguments, Receiver, ReturnType, Signature, Type, Visibility, parse_quote,
 };
 
+use crate::marks::{self, Marks};
 use crate::model::{ARGUMENTS_MAX, Argument, Body, Kind, Method, Returned};
 use crate::options::{Getter, Options};
 use crate::types::{Passing, ReplaceSelf, Unsuitable, has_lifetime, is_named, referent};
@@ -38,7 +39,7 @@ impl Problems {
 
 /// Understands a block and takes the marks for the attribute out of it.
 pub(crate) fn kind(options: &Options, block: &mut ItemImpl) -> syn::Result<Kind> {
-    let local = take_local_methods(block);
+    let marks = marks::take(block);
     let target = target(block)?;
     let ident = target
         .segments
@@ -49,9 +50,14 @@ pub(crate) fn kind(options: &Options, block: &mut ItemImpl) -> syn::Result<Kind>
         })?;
     let mut problems = Problems::default();
     let mut methods = Vec::new();
-    for (item, local) in block.items.iter().zip(local) {
-        if let (ImplItem::Fn(function), false) = (item, local) {
-            methods.extend(problems.keep(method(function, &target)));
+    for (item, marks) in block.items.iter().zip(&marks) {
+        let ImplItem::Fn(function) = item else {
+            continue;
+        };
+        if marks.local {
+            problems.keep(marks.check_local(&function.sig.ident));
+        } else {
+            methods.extend(problems.keep(method(function, &target, marks)));
         }
     }
     methods.extend(
@@ -79,21 +85,6 @@ pub(crate) fn kind(options: &Options, block: &mut ItemImpl) -> syn::Result<Kind>
         private,
         methods,
     })
-}
-
-/// Takes `#[local]` off; says for each item whether it had one.
-fn take_local_methods(block: &mut ItemImpl) -> Vec<bool> {
-    let mark = |item: &mut ImplItem| {
-        let ImplItem::Fn(function) = item else {
-            return false;
-        };
-        let before = function.attrs.len();
-        function
-            .attrs
-            .retain(|attribute| !attribute.path().is_ident("local"));
-        function.attrs.len() < before
-    };
-    block.items.iter_mut().map(mark).collect()
 }
 
 /// The type that the block is for.
@@ -132,7 +123,7 @@ fn target(block: &ItemImpl) -> syn::Result<syn::Path> {
     }
 }
 
-fn method(function: &ImplItemFn, target: &syn::Path) -> syn::Result<Method> {
+fn method(function: &ImplItemFn, target: &syn::Path, marks: &Marks) -> syn::Result<Method> {
     let signature = &function.sig;
     let receiver = receiver(signature)?;
     plain(signature)?;
@@ -148,6 +139,8 @@ fn method(function: &ImplItemFn, target: &syn::Path) -> syn::Result<Method> {
         problems.add(Error::new(signature.ident.span(), text));
     }
     let returned = problems.keep(returned(&signature.output, target));
+    let write = receiver.mutability.is_some();
+    let deterministic = problems.keep(marks.deterministic(signature, write, context));
     let starts = |names: &[&str]| -> Vec<Attribute> {
         let wanted = |one: &&Attribute| names.iter().any(|name| one.path().is_ident(name));
         function.attrs.iter().filter(wanted).cloned().collect()
@@ -158,10 +151,11 @@ fn method(function: &ImplItemFn, target: &syn::Path) -> syn::Result<Method> {
         visibility: function.vis.clone(),
         ident: signature.ident.clone(),
         name: signature.ident.unraw().to_string(),
-        write: receiver.mutability.is_some(),
+        write,
         body: Body::Method {
             asynchronous: signature.asyncness.is_some(),
             context,
+            deterministic: deterministic.unwrap_or_default(),
         },
         arguments,
         returned: returned.unwrap_or_else(|| Returned::Value(Passing::Owned(parse_quote!(())))),

@@ -47,10 +47,22 @@ pub struct Execution {
     /// The encoded state at `key.base`. A servant decoded for, or left behind by, the state of
     /// the same (epoch, ballot, version) may be used instead.
     pub state: Bytes,
-    /// A read that runs beside writes: on a fresh servant, whose state is thrown away.
-    pub snapshot: bool,
+    /// In which way the calls are run.
+    pub mode: ExecutionMode,
     /// The calls. Several only if all are synchronous.
     pub calls: Vec<ExecutionCall>,
+}
+
+/// In which way the calls of an execution are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExecutionMode {
+    /// As the primary runs what it is asked.
+    Batch,
+    /// A read that runs beside writes: on a fresh servant, whose state is thrown away.
+    Snapshot,
+    /// As a backup runs what its primary ran: deterministic methods only, which neither see a
+    /// context nor reach other objects.
+    Replay,
 }
 
 /// One call of an execution.

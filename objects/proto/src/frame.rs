@@ -7,6 +7,7 @@
 mod field;
 mod limits;
 mod parts;
+mod state;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +18,9 @@ use overlay_proto::codec;
 
 use self::field::{Field, Put, Reader, Take};
 pub use self::limits::STEP_CHANGES_MAX;
-use crate::message::{Ask, CallRequest, Change, Message, RegisterMessage, Reply, Request};
+use crate::message::{
+    Ask, CallRequest, Change, Message, RegisterMessage, Reply, Request, StateChange,
+};
 use crate::object::{Ballot, Epoch, ObjectId, Version};
 
 /// The version of the frames that this program writes and reads.
@@ -177,7 +180,7 @@ fn put_register(
                     status,
                 },
         } => {
-            out.reserve(256 + state.as_ref().map_or(0, Bytes::len));
+            out.reserve(256 + state.bytes());
             out.push(Form::Step as u8);
             (&object, epoch, ballot).put(out);
             (version, base, state).put(out);
@@ -275,7 +278,7 @@ fn take_register(form: Form, input: &mut Reader) -> Result<Message, FrameError> 
     let (object, epoch, ballot): (ObjectId, Epoch, Ballot) = Take::take(input)?;
     let message = match form {
         Form::Step => {
-            let (version, base, state): (Version, Version, Option<Bytes>) = Take::take(input)?;
+            let (version, base, state): (Version, Version, StateChange) = Take::take(input)?;
             let (sessions, outbox, status) = Take::take(input)?;
             let change = Change::Step {
                 base,

@@ -127,6 +127,7 @@ impl Methods for KindTable {
         Some(MethodInfo {
             write: method.write,
             asynchronous: method.asynchronous,
+            deterministic: method.deterministic,
         })
     }
 
@@ -137,6 +138,12 @@ impl Methods for KindTable {
     fn reads(&self, kind: &str, version: u32) -> Reads {
         let kind = self.get(kind).filter(|kind| kind.version() == version);
         kind.map_or_else(Reads::default, |kind| kind.reads())
+    }
+
+    fn name(&self, kind: &str, version: u32, id: MethodId) -> Option<&'static str> {
+        let kind = self.get(kind).filter(|kind| kind.version() == version)?;
+        let method = kind.methods().iter().find(|method| method.id == id)?;
+        Some(method.name)
     }
 }
 

@@ -15,7 +15,9 @@ pub mod client;
 pub mod config;
 pub mod context;
 pub mod creation;
+pub mod delta;
 mod depth;
+pub mod digest;
 pub mod directory;
 pub mod error;
 pub mod execution;
@@ -43,6 +45,7 @@ pub mod scope;
 pub mod servant;
 pub mod session;
 pub mod shared;
+pub mod testing;
 pub mod value;
 pub mod wire;
 

@@ -164,6 +164,17 @@ pub enum Event {
         /// Time since this process first doubted that primary.
         after: Duration,
     },
+    /// A method is declared deterministic and is not: what it came to here, on a copy of the
+    /// object, is not what it came to at the primary. The primary's result stands, and the
+    /// object's next calls are shipped as states.
+    ReplayDiffered {
+        /// The object.
+        object: ObjectId,
+        /// Its kind.
+        kind: String,
+        /// The method's name, or its id where the name is not known.
+        method: String,
+    },
     /// The object has a new replica set, whole again or grown.
     Reconfigured {
         /// The object.

@@ -1,9 +1,11 @@
 //! Everything that the object layers of two processes say to each other.
 
 mod register;
+mod state;
 mod value;
 
 pub use register::{Accepted, Change, RegisterMessage};
+pub use state::{Delta, Piece, REPLAY_CALLS_MAX, ReplayCall, StateChange};
 pub use value::{Outbox, OutboxOp, Status, Value};
 
 pub use crate::session::Position;

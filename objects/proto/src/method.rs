@@ -16,6 +16,9 @@ pub struct Method {
     pub write: bool,
     /// `async fn`: it may wait while it runs, and no other write runs meanwhile.
     pub asynchronous: bool,
+    /// `#[deterministic]`: equal states and arguments give equal states and results on every
+    /// host, so that a backup may run it again instead of being sent what it made.
+    pub deterministic: bool,
     /// The names of its arguments in order, the context excluded. At most [`ARGUMENTS_MAX`].
     pub arguments: &'static [&'static str],
 }
@@ -34,7 +37,24 @@ impl Method {
             id: MethodId::of(name),
             write,
             asynchronous,
+            deterministic: false,
             arguments,
+        }
+    }
+
+    /// The same method, declared deterministic: a synchronous write without a context.
+    ///
+    /// # Panics
+    /// At compile time, if it is no synchronous write.
+    #[must_use]
+    pub const fn deterministic(self) -> Self {
+        assert!(
+            self.write && !self.asynchronous,
+            "only a synchronous write can be deterministic"
+        );
+        Self {
+            deterministic: true,
+            ..self
         }
     }
 }

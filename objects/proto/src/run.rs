@@ -16,7 +16,7 @@ use once_cell::race::OnceBox;
 use crate::arguments::Arguments;
 use crate::caller::{BoxFuture, Caller};
 use crate::context::Context;
-use crate::execution::{Executed, Execution, ExecutionCall, Ran};
+use crate::execution::{Executed, Execution, ExecutionCall, ExecutionMode, Ran};
 use crate::guard::{PanicGuard, guarded};
 use crate::kinds_table::{Kind, Servant, method_of};
 use crate::method::Method;
@@ -47,7 +47,7 @@ pub struct Finished {
     pub(crate) executed: Executed,
     pub(crate) servant: Option<Box<dyn Servant>>,
     pub(crate) state: Bytes,
-    pub(crate) snapshot: bool,
+    pub(crate) mode: ExecutionMode,
 }
 
 /// A call that is ready to start.
@@ -98,17 +98,14 @@ impl Running {
 
     fn finish(self, ran: Vec<Ran>) -> Finished {
         let Execution {
-            object,
-            key,
-            snapshot,
-            ..
+            object, key, mode, ..
         } = self.execution;
         let executed = Executed { object, key, ran };
         Finished {
             executed,
             servant: self.servant,
             state: self.state,
-            snapshot,
+            mode,
         }
     }
 
@@ -173,10 +170,17 @@ impl Running {
             .as_deref()
             .ok_or_else(|| Cause::UnknownKind(self.execution.kind.to_string()))?;
         let method = method_of(kind, call.method)?;
-        if self.execution.snapshot && method.write {
-            return Err(Cause::Arguments(String::from(
-                "a write does not run on a snapshot",
-            )));
+        let unfit = match self.execution.mode {
+            ExecutionMode::Batch => None,
+            ExecutionMode::Snapshot => {
+                (method.write).then_some("a write does not run on a snapshot")
+            }
+            ExecutionMode::Replay => {
+                (!method.deterministic).then_some("only a deterministic method is run again")
+            }
+        };
+        if let Some(unfit) = unfit {
+            return Err(Cause::Arguments(String::from(unfit)));
         }
         if call.budget.is_zero() {
             return Err(Cause::Deadline);

@@ -15,7 +15,7 @@ use core::ptr;
 use bytes::Bytes;
 
 use crate::caller::Caller;
-use crate::execution::{Executed, Execution, ExecutionKey};
+use crate::execution::{Executed, Execution, ExecutionKey, ExecutionMode};
 use crate::guard::PanicGuard;
 use crate::kinds_table::{KindTable, Servant};
 use crate::object::{Ballot, Epoch, ObjectId};
@@ -99,7 +99,7 @@ impl Servants {
     /// Takes the object's servant out, if it fits, and makes the execution ready to run.
     #[must_use]
     pub fn start(&mut self, execution: Execution) -> Running {
-        let servant = if execution.snapshot {
+        let servant = if execution.mode == ExecutionMode::Snapshot {
             None
         } else {
             self.take(execution.object)
@@ -121,9 +121,9 @@ impl Servants {
             executed,
             servant,
             state,
-            snapshot,
+            mode,
         } = finished;
-        if let Some(servant) = servant.filter(|_| !snapshot) {
+        if let Some(servant) = servant.filter(|_| mode != ExecutionMode::Snapshot) {
             self.keep(executed.object, &executed.key, servant, state);
         }
         executed

@@ -115,6 +115,15 @@ impl Shard {
                 object,
                 configuration,
             },
+            MachineEvent::ReplayDiffered {
+                object,
+                kind,
+                method,
+            } => Event::ReplayDiffered {
+                object,
+                kind,
+                method,
+            },
             MachineEvent::Drained { left_behind } => {
                 self.drained.send_replace(Some(left_behind));
                 Event::Drained { left_behind }

@@ -61,6 +61,7 @@ fn arm(private: &Path, method: &Method) -> TokenStream {
         Body::Method {
             asynchronous,
             context,
+            ..
         } => {
             let context = context.then(|| quote!(cx,));
             let call = quote_spanned!(ident.span()=> Self::#ident);

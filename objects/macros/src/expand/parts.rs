@@ -18,7 +18,12 @@ pub(super) fn description(kind: &Kind, method: &Method) -> TokenStream {
     let Method { name, write, .. } = method;
     let asynchronous = method.asynchronous();
     let arguments = method.arguments.iter().map(|argument| &argument.name);
-    quote!(#private::Method::new(#name, #write, #asynchronous, &[#(#arguments),*]))
+    let plain = quote!(#private::Method::new(#name, #write, #asynchronous, &[#(#arguments),*]));
+    if method.deterministic() {
+        quote!(#private::Method::deterministic(#plain))
+    } else {
+        plain
+    }
 }
 
 /// The value and the error of a type named `Result`, whatever it is an alias of.

@@ -8,7 +8,7 @@ use objects_macros::shared;
 use objects_proto::arguments::Encoder;
 use objects_proto::caller::{BoxFuture, Caller, Completion, HandleId, Invocation};
 use objects_proto::execution::{
-    CallChain, Codec, Executed, Execution, ExecutionCall, ExecutionKey, Ran,
+    CallChain, Codec, Executed, Execution, ExecutionCall, ExecutionKey, ExecutionMode, Ran,
 };
 use objects_proto::kinds_table::{KindTable, decode_state, encode_state};
 use objects_proto::method::Method;
@@ -136,11 +136,16 @@ impl Caller for Still {
     }
 }
 
+/// Servants of these kinds, on a node that makes no calls.
+pub(crate) fn host(register: impl FnOnce(&mut KindTable), limits: ServantLimits) -> Servants {
+    let mut kinds = KindTable::default();
+    register(&mut kinds);
+    Servants::new(Arc::new(kinds), Arc::new(Still), limits)
+}
+
 fn servants(limits: ServantLimits) -> Servants {
     DECODED.set(0);
-    let mut kinds = KindTable::default();
-    kinds.register::<Tally>().unwrap();
-    Servants::new(Arc::new(kinds), Arc::new(Still), limits)
+    host(|kinds| kinds.register::<Tally>().unwrap(), limits)
 }
 
 fn state(sum: i64) -> Bytes {
@@ -197,7 +202,7 @@ fn execution(object: u128, round: u32, state: &Bytes, calls: Vec<ExecutionCall>)
         kind,
         key,
         state,
-        snapshot: false,
+        mode: ExecutionMode::Batch,
         calls,
     }
 }

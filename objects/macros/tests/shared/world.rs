@@ -10,7 +10,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use objects_proto::caller::{BoxFuture, Caller, Completion, HandleId, Invocation};
-use objects_proto::execution::{CallChain, Codec, Execution, ExecutionCall, ExecutionKey, Ran};
+use objects_proto::execution::{
+    CallChain, Codec, Execution, ExecutionCall, ExecutionKey, ExecutionMode, Ran,
+};
 use objects_proto::guard::PanicGuard;
 use objects_proto::kinds_table::{KindTable, decode_state, encode_state};
 use objects_proto::object::{Ballot, Epoch, ObjectId, Version};
@@ -220,13 +222,13 @@ impl World {
             chain,
         };
         let (kind, state) = (object.kind.clone(), object.state.clone());
-        let (object, snapshot, calls) = (invocation.target.id, false, vec![call]);
+        let (object, mode, calls) = (invocation.target.id, ExecutionMode::Batch, vec![call]);
         Some(Execution {
             object,
             kind,
             key,
             state,
-            snapshot,
+            mode,
             calls,
         })
     }

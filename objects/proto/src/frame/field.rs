@@ -64,6 +64,19 @@ impl Reader {
         }
         Ok(count)
     }
+
+    /// A list of at most `max` entries.
+    pub(super) fn list<T: Field>(&mut self, max: usize) -> Result<Vec<T>, FrameError> {
+        let count = self.count()?;
+        if count > max {
+            return Err(FrameError::Limits);
+        }
+        let mut entries = Vec::new();
+        for _ in 0..count {
+            entries.push(T::take(self)?);
+        }
+        Ok(entries)
+    }
 }
 
 macro_rules! numbers {
@@ -162,12 +175,7 @@ impl<T: Field> Field for Vec<T> {
     }
 
     fn take(input: &mut Reader) -> Result<Self, FrameError> {
-        let count = input.count()?;
-        let mut entries = Self::new();
-        for _ in 0..count {
-            entries.push(T::take(input)?);
-        }
-        Ok(entries)
+        input.list(usize::MAX)
     }
 }
 

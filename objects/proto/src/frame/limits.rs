@@ -1,10 +1,11 @@
 //! Lists in messages have limits: a receiver refuses what no sender within the rules sends.
 
 use super::FrameError;
+use crate::delta::DELTA_PIECES_MAX;
 use crate::execution::{CHAIN_MAX, CallChain, Deferred};
 use crate::message::{
-    Ask, Change, Copy, Description, Message, OutboxOp, Refusal, RegisterMessage, Reply, Sighting,
-    Status, Value,
+    Ask, Change, Copy, Description, Message, OutboxOp, REPLAY_CALLS_MAX, Refusal, RegisterMessage,
+    Reply, Sighting, StateChange, Status, Value,
 };
 use crate::object::{Configuration, MEMBERS_MAX};
 use crate::session::{NESTED_KEPT_MAX, SESSION_BYTES_MAX, SESSION_ENTRIES_MAX, Sessions};
@@ -68,12 +69,14 @@ fn register(message: &RegisterMessage) -> bool {
                 value: full,
             } => configuration(set) && value(full),
             Change::Step {
+                state,
                 sessions,
                 outbox,
                 status: new,
                 ..
             } => {
-                sessions.len() <= STEP_CHANGES_MAX
+                state_change(state)
+                    && sessions.len() <= STEP_CHANGES_MAX
                     && outbox.len() <= STEP_CHANGES_MAX
                     && outbox.iter().all(outbox_change)
                     && new.as_ref().is_none_or(status)
@@ -87,6 +90,14 @@ fn register(message: &RegisterMessage) -> bool {
         | RegisterMessage::Check { .. }
         | RegisterMessage::Checked { .. }
         | RegisterMessage::Leased { .. } => true,
+    }
+}
+
+fn state_change(change: &StateChange) -> bool {
+    match change {
+        StateChange::Kept | StateChange::Whole(_) => true,
+        StateChange::Delta(delta) => delta.pieces.len() <= DELTA_PIECES_MAX,
+        StateChange::Replay(calls) => (1..=REPLAY_CALLS_MAX).contains(&calls.len()),
     }
 }
 

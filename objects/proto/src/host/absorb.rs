@@ -1,12 +1,15 @@
 //! Runs a replica and takes in what it did.
 
+use alloc::format;
+use alloc::string::String;
+
 use overlay_proto::Instant;
 
 use crate::host::effects::Effects;
 use crate::host::{Host, Load};
 use crate::machine::Event;
 use crate::message::Sighting;
-use crate::object::{Configuration, ObjectId};
+use crate::object::{Configuration, MethodId, ObjectId};
 use crate::register::{self, Activation, Env, Note, Replica, Tombstone};
 
 /// Shortest time between two events about the number of replicas.
@@ -62,6 +65,9 @@ impl Host {
                 self.forget_duties(&object);
             }
             Note::Chosen(_) => {}
+            Note::DeltaStored => self.counters.deltas += 1,
+            Note::Replayed => self.counters.replays += 1,
+            Note::ReplayDiffered(method) => self.replay_differed(object, method, fx),
             Note::Reconfigured(configuration) => {
                 self.announce(object, configuration, fx);
                 self.end_job(&object);
@@ -76,6 +82,29 @@ impl Host {
             Note::Retired(tombstone) => self.bury(object, tombstone),
             Note::Dropped => self.remove(&object),
         }
+    }
+
+    /// A method that is declared deterministic is not. The object is as its primary made it.
+    fn replay_differed(&mut self, object: ObjectId, method: MethodId, fx: &mut Effects) {
+        self.counters.replays_differed += 1;
+        let value = self.replica(&object).and_then(Replica::value);
+        let Some((_, _, value)) = value else {
+            return;
+        };
+        let (kind, methods) = (value.kind.clone(), &self.world.methods);
+        let name = methods.name(&kind, value.kind_version, method);
+        let method = name.map_or_else(|| format!("{:08x}", method.0), String::from);
+        tracing::warn!(
+            ?object,
+            kind,
+            method,
+            "a method that is declared deterministic came to something else here"
+        );
+        fx.emit(Event::ReplayDiffered {
+            object,
+            kind,
+            method,
+        });
     }
 
     fn activated(

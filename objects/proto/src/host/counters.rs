@@ -17,6 +17,12 @@ pub struct Counters {
     pub created: u64,
     /// Replicas installed here.
     pub installs: u64,
+    /// Differences that were put on record here instead of whole states.
+    pub deltas: u64,
+    /// Steps whose calls were run here and came to what they came to at the primary.
+    pub replays: u64,
+    /// Steps with a call that is declared deterministic and came to something else here.
+    pub replays_differed: u64,
     /// Queued calls that were ended because they waited for themselves.
     pub deadlocks: u64,
     /// Reads that this process answered as a primary without asking anybody.

@@ -2,11 +2,11 @@
 
 use alloc::vec::Vec;
 
-use bytes::Bytes;
 use overlay_proto::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Sighting;
+use super::state::StateChange;
 use super::value::{OutboxOp, Status, Value};
 use crate::object::{Ballot, Configuration, Epoch, Version};
 use crate::session::SessionOp;
@@ -140,8 +140,8 @@ pub enum Change {
     Step {
         /// The version that the receiver must have accepted.
         base: Version,
-        /// The new state; `None` if no call changed it.
-        state: Option<Bytes>,
+        /// What happened to the state.
+        state: StateChange,
         /// What happened to the sessions, in order of versions.
         sessions: Vec<SessionOp>,
         /// What happened to the outbox.

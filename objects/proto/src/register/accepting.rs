@@ -6,7 +6,7 @@ use crate::message::{Change, RegisterMessage, Sighting};
 use crate::object::{Ballot, Configuration, Epoch, ObjectId, Version};
 use crate::register::candidate::EXPECT;
 use crate::register::finish::first_ballot;
-use crate::register::record::{AcceptAnswer, Held, Record, well_formed};
+use crate::register::record::{Held, Record, well_formed};
 use crate::register::{Activation, Effects, Env, Mutation, Note, Replica, Role, Tombstone};
 
 impl Replica {
@@ -259,26 +259,7 @@ impl Replica {
             self.say_stored(from, fx);
             return;
         }
-        let higher = ballot > self.record.promised;
-        match self.record.accept(ballot, version, change) {
-            AcceptAnswer::Stored(_) => {
-                if higher {
-                    self.heard_primary = false;
-                }
-                self.end_grant(env, higher);
-                self.hear_primary(from, higher, fx);
-                self.note_status(env);
-                self.say_stored(from, fx);
-            }
-            AcceptAnswer::NeedFull => {
-                let need = RegisterMessage::NeedFull { epoch, ballot };
-                fx.register(from, self.object, need);
-            }
-            AcceptAnswer::Rejected(promised) => {
-                let rejected = RegisterMessage::Rejected { epoch, promised };
-                fx.register(from, self.object, rejected);
-            }
-        }
+        self.store(env, from, (ballot, version), change, fx);
     }
 
     /// The record was made from a full accept.
@@ -307,7 +288,7 @@ impl Replica {
     }
 
     /// A value was stored under the promised ballot; it may come from its primary itself.
-    fn hear_primary(&mut self, from: ProcessId, deposed: bool, fx: &mut Effects) {
+    pub(super) fn hear_primary(&mut self, from: ProcessId, deposed: bool, fx: &mut Effects) {
         let ballot = self.record.promised;
         self.heard_primary |= self.record.configuration.process(ballot.member) == Some(from);
         if self.heard_primary {
@@ -336,7 +317,7 @@ impl Replica {
         self.record = record;
     }
 
-    fn say_stored(&self, to: ProcessId, fx: &mut Effects) {
+    pub(super) fn say_stored(&self, to: ProcessId, fx: &mut Effects) {
         let stored = RegisterMessage::Stored {
             epoch: self.record.epoch(),
             ballot: self.record.promised,

@@ -6,16 +6,14 @@ use alloc::vec::Vec;
 
 use overlay_proto::Instant;
 
-use crate::execution::{Executed, Execution, ExecutionCall, ExecutionKey, Ran};
-use crate::message::{Change, OutboxOp, Reply, Status};
+use crate::execution::{Executed, Execution, ExecutionCall, ExecutionKey, ExecutionMode, Ran};
+use crate::message::{Reply, Status};
 use crate::outcome::Witness;
-use crate::reads::Reads;
 use crate::register::maker::{Maker, Step, answer_now};
 use crate::register::plan::{Forming, Next, Plan};
 use crate::register::primary::{Phase, Running};
 use crate::register::proposal::Proposed;
 use crate::register::queue::Item;
-use crate::register::round::Ask;
 use crate::register::snapshots::SNAPSHOTS_MAX;
 use crate::register::{Effects, Env, Replica, Role};
 
@@ -132,7 +130,7 @@ impl Replica {
             self.finish_batch(env, batch, Vec::new(), fx);
             return;
         }
-        let Some((key, execution)) = self.execution(calls, false) else {
+        let Some((key, execution)) = self.execution(calls, ExecutionMode::Batch) else {
             return;
         };
         let alone = batch
@@ -156,7 +154,7 @@ impl Replica {
     pub(super) fn execution(
         &mut self,
         calls: Vec<ExecutionCall>,
-        snapshot: bool,
+        mode: ExecutionMode,
     ) -> Option<(ExecutionKey, Execution)> {
         let held = self.record.accepted.as_ref()?;
         self.attempts += 1;
@@ -171,7 +169,7 @@ impl Replica {
             kind: Arc::from(held.value.kind.as_str()),
             key,
             state: held.value.state.clone(),
-            snapshot,
+            mode,
             calls,
         };
         Some((key, execution))
@@ -179,6 +177,9 @@ impl Replica {
 
     /// Takes the executor's answer.
     pub fn on_executed(&mut self, env: &mut Env<'_>, executed: Executed, fx: &mut Effects) {
+        if self.on_replayed(env, &executed.key, &executed.ran, fx) {
+            return;
+        }
         let Role::Primary(primary) = &mut self.role else {
             return;
         };
@@ -239,56 +240,6 @@ impl Replica {
             primary.queue.put_back(item);
         }
         self.ship_step(env, step, fx);
-    }
-
-    /// Puts a step on record here and sends it to the others; without a version of its own it
-    /// is a check.
-    fn ship_step(&mut self, env: &mut Env<'_>, mut step: Step, fx: &mut Effects) {
-        let Role::Primary(primary) = &mut self.role else {
-            return;
-        };
-        let Some(held) = &mut self.record.accepted else {
-            return;
-        };
-        primary.phase = Phase::Idle;
-        for number in core::mem::take(&mut primary.outbox_done) {
-            if held
-                .value
-                .outbox
-                .calls
-                .iter()
-                .any(|(held, _)| *held == number)
-            {
-                step.outbox.push(OutboxOp::Done(number));
-            }
-        }
-        if step.version == held.version && !step.outbox.is_empty() {
-            step.version = step.version.next();
-        }
-        if step.version > held.version {
-            let base = held.version;
-            primary.before =
-                (primary.reads != Reads::Quorum).then(|| (base, held.value.state.clone()));
-            held.value.apply(
-                step.state.as_ref(),
-                &step.sessions,
-                &step.outbox,
-                step.status.as_ref(),
-            );
-            held.version = step.version;
-            let change = Change::Step {
-                base,
-                state: step.state,
-                sessions: step.sessions,
-                outbox: step.outbox,
-                status: step.status,
-            };
-            let ask = Ask::Accept(step.version);
-            self.start_round(env, ask, Some(change), step.answers, fx);
-            self.launch_snapshots(env, fx);
-        } else if !step.answers.is_empty() {
-            self.answer_or_check(env, step.answers, fx);
-        }
     }
 }
 

@@ -19,6 +19,9 @@ pub struct MethodInfo {
     pub write: bool,
     /// Whether it is asynchronous: it runs alone, or as a read on a snapshot.
     pub asynchronous: bool,
+    /// Whether equal states and arguments give equal states and results on every host: a backup
+    /// may run it again instead of being sent what it made. Only synchronous writes are.
+    pub deterministic: bool,
 }
 
 /// The kinds that this process hosts.
@@ -32,6 +35,11 @@ pub trait Methods {
     /// How reads of this kind are made sure to be current.
     fn reads(&self, _kind: &str, _version: u32) -> Reads {
         Reads::Quorum
+    }
+
+    /// The name of a method, for people.
+    fn name(&self, _kind: &str, _version: u32, _id: MethodId) -> Option<&'static str> {
+        None
     }
 }
 
@@ -59,6 +67,10 @@ pub enum Mutation {
     LeaseFromReceipt,
     /// A primary that has shipped a seal goes on reading under its leases.
     LeaseOutlivesSeal,
+    /// A difference is applied to whatever state is there, and its result is not checked.
+    DeltasUnchecked,
+    /// A backup answers before it has run the calls of a step, and compares nothing.
+    ReplayAnswersFirst,
 }
 
 /// What a replica needs to know of the world around it.
@@ -129,6 +141,12 @@ pub enum Note {
     Chosen(Version),
     /// This primary sealed the object into this set, and a majority of it has the value.
     Reconfigured(Configuration),
+    /// A difference was put on record instead of a whole state.
+    DeltaStored,
+    /// The calls of a step were run here and came to what they came to at the primary.
+    Replayed,
+    /// A call that is declared deterministic came to something else here than at the primary.
+    ReplayDiffered(MethodId),
     /// The outbox has calls to deliver.
     OutboxChanged,
     /// A learner holds the newest chosen version.

@@ -13,6 +13,7 @@ use crate::register::batch::Planned;
 use crate::register::plan::Plan;
 use crate::register::primary::{Answer, Primary};
 use crate::register::queue::Item;
+use crate::register::ship::Made;
 use crate::register::{Effects, Mutation};
 use crate::session::{Origin, SessionId, SessionOp, Sessions};
 use crate::value::STATE_BYTES_MAX;
@@ -21,6 +22,8 @@ use crate::value::STATE_BYTES_MAX;
 pub(crate) struct Step {
     pub(crate) version: Version,
     pub(crate) state: Option<Bytes>,
+    /// By which calls.
+    pub(crate) made: Made,
     pub(crate) sessions: Vec<SessionOp>,
     pub(crate) outbox: Vec<OutboxOp>,
     pub(crate) status: Option<Status>,
@@ -32,6 +35,7 @@ impl Step {
         Self {
             version,
             state: None,
+            made: Made::nothing(),
             sessions: Vec::new(),
             outbox: Vec::new(),
             status: None,
@@ -133,8 +137,9 @@ impl Maker<'_> {
                     refuse(&item, cause, fx);
                     return None;
                 }
-                if state.is_some() {
-                    self.step.state = state;
+                if let (Some(state), Some(call)) = (state, item.call()) {
+                    self.step.made.add(call, &state, &result);
+                    self.step.state = Some(state);
                 }
                 let pushes = after_commit.into_iter().map(OutboxOp::Push);
                 self.step.outbox.extend(pushes);

@@ -5,9 +5,10 @@
 //! and what to repair is the host's business.
 //!
 //! [`Replica`] reacts to messages (`accepting`), stands (`candidate`), admits calls (`requests`,
-//! `queue`), runs them (`plan`, `batch`, `maker`), ships what came of them (`round`, `ship`) and
-//! moves to other replica sets (`reconfigure`, `finish`). `record` has the acceptor's rules;
-//! `lease` says when a read need not ask and a promise must wait.
+//! `queue`), runs them (`plan`, `batch`, `maker`), ships what came of them (`round`, `ship`), runs
+//! what others shipped (`replay`) and moves to other replica sets (`reconfigure`, `finish`).
+//! `record` has the acceptor's rules; `lease` says when a read need not ask and a promise must
+//! wait.
 
 mod accepting;
 mod batch;
@@ -22,6 +23,7 @@ mod proposal;
 mod queue;
 mod reconfigure;
 mod record;
+mod replay;
 mod replica;
 mod requests;
 mod round;

@@ -118,6 +118,10 @@ pub(crate) struct Peer {
     pub(crate) generation: u64,
     /// A learner whose answer the only member waits for.
     pub(crate) awaited: bool,
+    /// It was last sent calls to run.
+    pub(crate) replays: bool,
+    /// So many steps more are sent to it without calls to run.
+    pub(crate) replay_pause: u32,
     /// Sends without an answer.
     pub(crate) unanswered: u32,
     /// When the next one is due.
@@ -134,6 +138,8 @@ impl Peer {
             heard: None,
             generation: 0,
             awaited: false,
+            replays: false,
+            replay_pause: 0,
             unanswered: 0,
             due: now,
         }

@@ -111,6 +111,8 @@ pub(crate) struct CallWork {
     /// It makes a version: the method may write, or the caller gave the call an identity.
     pub(crate) write: bool,
     pub(crate) asynchronous: bool,
+    /// A backup may run it again instead of being sent what it made.
+    pub(crate) deterministic: bool,
     /// It was ended while it waited: recorded in its turn, not run.
     pub(crate) verdict: Option<Failure>,
 }

@@ -1,7 +1,8 @@
 //! What an acceptor remembers and the rules by which it promises and accepts.
 
-use crate::message::{Accepted, Change, Status, Value};
+use crate::message::{Accepted, Change, StateChange, Status, Value};
 use crate::object::{Ballot, Configuration, Epoch, MEMBERS_MAX, Version};
+use crate::register::Mutation;
 
 /// One object's record at one process: the only thing that a quorum counts.
 #[derive(Clone, Debug)]
@@ -121,6 +122,7 @@ impl Record {
         ballot: Ballot,
         version: Version,
         change: Change,
+        mutation: Option<Mutation>,
     ) -> AcceptAnswer {
         if ballot < self.promised {
             self.seed(version, change);
@@ -128,7 +130,7 @@ impl Record {
         }
         match change {
             Change::Full { value, .. } => self.accept_full(ballot, version, value),
-            step @ Change::Step { .. } => self.accept_step(ballot, version, &step),
+            step @ Change::Step { .. } => self.accept_step(ballot, version, &step, mutation),
         }
     }
 
@@ -144,7 +146,13 @@ impl Record {
         AcceptAnswer::Stored(self.newest().1)
     }
 
-    fn accept_step(&mut self, ballot: Ballot, version: Version, step: &Change) -> AcceptAnswer {
+    fn accept_step(
+        &mut self,
+        ballot: Ballot,
+        version: Version,
+        step: &Change,
+        mutation: Option<Mutation>,
+    ) -> AcceptAnswer {
         let Change::Step {
             base,
             state,
@@ -155,12 +163,24 @@ impl Record {
         else {
             return AcceptAnswer::NeedFull;
         };
+        let any_base = mutation == Some(Mutation::DeltasUnchecked);
         match &mut self.accepted {
-            Some(held) if held.ballot == ballot && held.version == *base && version > *base => {
+            Some(held)
+                if held.ballot == ballot
+                    && (held.version == *base || any_base && held.version < version)
+                    && version > *base =>
+            {
+                let state = match state {
+                    StateChange::Delta(delta) if any_base => delta.spliced(&held.value.state),
+                    state => state.applied_to(&held.value.state),
+                };
+                let Some(state) = state else {
+                    return AcceptAnswer::NeedFull;
+                };
                 self.promised = ballot;
                 held.version = version;
                 held.value
-                    .apply(state.as_ref(), sessions, outbox, status.as_ref());
+                    .apply(Some(&state), sessions, outbox, status.as_ref());
                 AcceptAnswer::Stored(version)
             }
             Some(held) if held.ballot == ballot && held.version >= version => {

@@ -11,6 +11,7 @@ use crate::register::candidate::{Candidate, Retry};
 use crate::register::finish::Finish;
 use crate::register::primary::{Phase, Primary};
 use crate::register::record::Record;
+use crate::register::replay::Replay;
 use crate::register::{Effects, Env};
 
 /// A call that waits in a primary's queue.
@@ -75,6 +76,8 @@ pub struct Replica {
     pub(super) heard_primary: bool,
     /// Candidacies without a success or a reason from outside.
     pub(super) tries: u32,
+    /// A step whose calls are being run here.
+    pub(super) replay: Option<Box<Replay>>,
     /// Executions started here.
     pub(super) attempts: u64,
     /// Retired or dropped: nothing happens any more.
@@ -108,6 +111,7 @@ impl Replica {
             sealed_since: None,
             heard_primary: false,
             tries: 0,
+            replay: None,
             attempts: 0,
             ended: false,
         }

@@ -276,6 +276,7 @@ fn call_work(env: &Env<'_>, value: &Value, call: CallRequest) -> Result<CallWork
         request: call,
         write: identified,
         asynchronous: method.asynchronous,
+        deterministic: method.deterministic,
         verdict: None,
     })
 }

@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 
 use overlay_proto::{Duration, Instant, ProcessId};
 
-use crate::message::{Change, Status};
+use crate::message::Status;
 use crate::object::{Ballot, Configuration, Epoch, Version};
 use crate::register::primary::{Answer, Phase, Primary};
 use crate::register::record::Record;
-use crate::register::ship::{send, ship, wants};
+use crate::register::ship::{Shipment, needs_full, send, ship, wants};
 use crate::register::{Effects, Env, Mutation, Note, Replica, Role};
 
 /// How long a member is given to answer before a round is sent to it again.
@@ -43,7 +43,7 @@ pub(crate) struct Round {
     /// Members that gave what was asked for.
     pub(crate) acks: BTreeSet<u8>,
     /// How to get to the version from the one before.
-    pub(crate) step: Option<Change>,
+    pub(crate) step: Option<Shipment>,
     pub(crate) answers: Vec<Answer>,
     /// The term of the lease that its first messages ask for. Those sent again ask for none, so
     /// that a primary which hears no answers does not prolong grants for ever.
@@ -73,7 +73,7 @@ impl Replica {
         &mut self,
         env: &mut Env<'_>,
         ask: Ask,
-        step: Option<Change>,
+        step: Option<Shipment>,
         mut answers: Vec<Answer>,
         fx: &mut Effects,
     ) {
@@ -285,7 +285,7 @@ impl Replica {
             return;
         }
         peer.heard = Some(env.now);
-        peer.sent = None;
+        needs_full(peer);
         ship(self.object, &self.record, None, peer, from, env.now, fx);
         if let Phase::Round(round) = &primary.phase
             && round.ask == Ask::Check

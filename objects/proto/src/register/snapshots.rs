@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use crate::execution::Ran;
+use crate::execution::{ExecutionMode, Ran};
 use crate::message::Reply;
 use crate::object::Version;
 use crate::outcome::{Cause, Outcome, Witness};
@@ -44,7 +44,9 @@ impl Replica {
         let Some(call) = execution_call(&item, env.now) else {
             return;
         };
-        let Some((mut key, mut execution)) = self.execution(Vec::from([call]), true) else {
+        let Some((mut key, mut execution)) =
+            self.execution(Vec::from([call]), ExecutionMode::Snapshot)
+        else {
             return;
         };
         if let Some((version, state)) = chosen {

@@ -5,5 +5,6 @@ mod random;
 mod stories;
 mod stories_leases;
 mod stories_moving;
+mod stories_shipping;
 mod story;
 mod world;

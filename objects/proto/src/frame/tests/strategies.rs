@@ -13,8 +13,9 @@ use proptest::prelude::*;
 
 use crate::execution::{CallChain, Codec, Deferred, RootId};
 use crate::message::{
-    Accepted, Ask, CallRequest, Change, Copy, Description, Message, Outbox, OutboxOp, Position,
-    Refusal, RegisterMessage, Reply, Request, Sighting, Status, Value, WaitProbe,
+    Accepted, Ask, CallRequest, Change, Copy, Delta, Description, Message, Outbox, OutboxOp, Piece,
+    Position, Refusal, RegisterMessage, ReplayCall, Reply, Request, Sighting, StateChange, Status,
+    Value, WaitProbe,
 };
 use crate::object::{
     Ballot, Configuration, Epoch, Lineage, MEMBERS_MAX, MethodId, ObjectId, Replica, Version,
@@ -361,18 +362,40 @@ fn session_op() -> impl Strategy<Value = SessionOp> {
     ]
 }
 
+fn state_change() -> impl Strategy<Value = StateChange> {
+    let piece = prop_oneof![
+        (any::<u32>(), any::<u32>()).prop_map(|(at, length)| Piece::Kept { at, length }),
+        bytes().prop_map(Piece::New),
+    ];
+    let delta = (any::<u32>(), any::<u64>(), vec(piece, 0..4));
+    let delta = delta.prop_map(|(length, digest, pieces)| Delta {
+        length,
+        digest,
+        pieces,
+    });
+    let codec = prop_oneof![Just(Codec::Cbor), Just(Codec::Json)];
+    let call = (any::<u32>(), codec, bytes(), any::<u64>());
+    let call = call.prop_map(|(method, codec, arguments, digest)| ReplayCall {
+        method: MethodId(method),
+        codec,
+        arguments,
+        digest,
+    });
+    prop_oneof![
+        Just(StateChange::Kept),
+        bytes().prop_map(StateChange::Whole),
+        delta.prop_map(StateChange::Delta),
+        vec(call, 1..4).prop_map(StateChange::Replay),
+    ]
+}
+
 fn change() -> impl Strategy<Value = Change> {
     let outbox = prop_oneof![
         deferred().prop_map(OutboxOp::Push),
         any::<u64>().prop_map(OutboxOp::Done),
     ];
     let outbox = vec(outbox, 0..3);
-    let step = (
-        version(),
-        option::of(bytes()),
-        vec(session_op(), 0..4),
-        outbox,
-    );
+    let step = (version(), state_change(), vec(session_op(), 0..4), outbox);
     prop_oneof![
         (configuration(), value()).prop_map(|(configuration, value)| Change::Full {
             configuration,

@@ -11,7 +11,7 @@ use core::future::{pending, ready};
 use overlay_proto::{Duration, Incarnation, Instant, PeerId, ProcessId};
 
 use crate::caller::{BoxFuture, Caller, Completion, HandleId, Invocation};
-use crate::execution::{CallChain, Execution, ExecutionCall, ExecutionKey, Ran};
+use crate::execution::{CallChain, Execution, ExecutionCall, ExecutionKey, ExecutionMode, Ran};
 use crate::guard::Unguarded;
 use crate::handle::Handle;
 use crate::kinds_table::{KindTable, decode_state, encode_state};
@@ -209,7 +209,7 @@ impl Directories {
                 attempt: 0,
             },
             state: before,
-            snapshot: false,
+            mode: ExecutionMode::Batch,
             calls: vec![call],
         };
         match servants.run_sync(execution, &Unguarded).ran.remove(0) {

@@ -101,6 +101,7 @@ impl Methods for Numbers {
         self.hosts(kind, version).then_some(MethodInfo {
             write: *write,
             asynchronous: *asynchronous,
+            deterministic: false,
         })
     }
 

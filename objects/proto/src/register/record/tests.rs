@@ -51,7 +51,7 @@ fn full(state: &'static [u8]) -> Change {
 fn step(base: u64, state: &'static [u8]) -> Change {
     Change::Step {
         base: Version(base),
-        state: Some(Bytes::from_static(state)),
+        state: StateChange::Whole(Bytes::from_static(state)),
         sessions: Vec::new(),
         outbox: Vec::new(),
         status: None,
@@ -83,11 +83,11 @@ fn a_step_is_taken_only_from_its_base_under_its_ballot() {
     let mut record = record();
     let need = AcceptAnswer::NeedFull;
     assert_eq!(
-        record.accept(ballot(1, 0), Version(7), step(6, b"no")),
+        record.accept(ballot(1, 0), Version(7), step(6, b"no"), None),
         need
     );
     assert_eq!(
-        record.accept(ballot(2, 2), Version(6), step(5, b"no")),
+        record.accept(ballot(2, 2), Version(6), step(5, b"no"), None),
         need
     );
     assert_eq!(
@@ -97,11 +97,11 @@ fn a_step_is_taken_only_from_its_base_under_its_ballot() {
     );
     let stored = AcceptAnswer::Stored(Version(6));
     assert_eq!(
-        record.accept(ballot(1, 0), Version(6), step(5, b"six")),
+        record.accept(ballot(1, 0), Version(6), step(5, b"six"), None),
         stored
     );
     assert_eq!(
-        record.accept(ballot(1, 0), Version(6), step(5, b"again")),
+        record.accept(ballot(1, 0), Version(6), step(5, b"again"), None),
         stored
     );
     assert_eq!(state(&record), b"six");
@@ -115,11 +115,11 @@ fn a_promise_is_kept_against_lower_ballots() {
     assert!(accepted.is_some_and(|accepted| accepted.value.is_some()));
     let rejected = AcceptAnswer::Rejected(ballot(2, 2));
     assert_eq!(
-        record.accept(ballot(1, 0), Version(6), step(5, b"no")),
+        record.accept(ballot(1, 0), Version(6), step(5, b"no"), None),
         rejected
     );
     assert_eq!(
-        record.accept(ballot(2, 1), Version(9), full(b"no")),
+        record.accept(ballot(2, 1), Version(9), full(b"no"), None),
         rejected
     );
     assert_eq!(record.prepare(ballot(2, 1), known), Err(ballot(2, 2)));
@@ -135,7 +135,7 @@ fn a_value_of_a_higher_ballot_replaces_even_a_higher_version() {
     let mut record = record();
     let stored = AcceptAnswer::Stored(Version(4));
     assert_eq!(
-        record.accept(ballot(2, 2), Version(4), full(b"four")),
+        record.accept(ballot(2, 2), Version(4), full(b"four"), None),
         stored
     );
     assert_eq!(state(&record), b"four");
@@ -146,7 +146,7 @@ fn a_late_full_value_of_the_same_ballot_does_not_go_back() {
     let mut record = record();
     let stored = AcceptAnswer::Stored(Version(5));
     assert_eq!(
-        record.accept(ballot(1, 0), Version(3), full(b"three")),
+        record.accept(ballot(1, 0), Version(3), full(b"three"), None),
         stored
     );
     assert_eq!(state(&record), b"five");
@@ -166,18 +166,18 @@ fn an_empty_record_keeps_a_value_that_comes_too_late_without_a_vote() {
     assert_eq!(record.prepare(ballot(2, 2), Default::default()), Ok(None));
     let rejected = AcceptAnswer::Rejected(ballot(2, 2));
     assert_eq!(
-        record.accept(ballot(1, 0), Version(5), full(b"five")),
+        record.accept(ballot(1, 0), Version(5), full(b"five"), None),
         rejected
     );
     assert_eq!(record.newest(), (Ballot::default(), Version(5)));
     assert_eq!(
-        record.accept(ballot(1, 0), Version(6), full(b"six")),
+        record.accept(ballot(1, 0), Version(6), full(b"six"), None),
         rejected
     );
     assert_eq!(state(&record), b"five", "the first one stays");
     let stored = AcceptAnswer::Stored(Version(3));
     assert_eq!(
-        record.accept(ballot(2, 2), Version(3), full(b"three")),
+        record.accept(ballot(2, 2), Version(3), full(b"three"), None),
         stored
     );
 }

@@ -8,6 +8,7 @@ use overlay_proto::Duration;
 
 use super::story::*;
 use super::world::*;
+use crate::execution::ExecutionMode;
 use crate::message::{Ask, Message, Position, Refusal, RegisterMessage, Reply, Sighting};
 use crate::object::{Ballot, ObjectId, Version};
 use crate::outcome::{Cause, Failure, Outcome};
@@ -268,7 +269,7 @@ fn reads_run_beside_a_slow_write_but_not_before_their_own_handles_writes() {
     }
     let snapshots = &story.world.hosts[0].executions;
     assert_eq!(snapshots.len(), 2, "the write and the other handle's read");
-    assert!(snapshots[1].snapshot);
+    assert_eq!(snapshots[1].mode, ExecutionMode::Snapshot);
     story.world.hosts[0].executions.swap(0, 1);
     story.flow();
     let list = |id| match story.reply(id).map(outcome) {
@@ -312,7 +313,7 @@ fn a_result_of_an_earlier_primaryship_is_dropped() {
     story.stand(1);
     story.stand(0);
     assert_eq!(story.world.active(), [0]);
-    let executed = run(&execution);
+    let executed = run(&execution, 0);
     story.world.at(0, |replica, env, fx| {
         replica.on_executed(env, executed, fx);
     });
@@ -344,6 +345,7 @@ fn story_of_an_uninstalled_member(mutation: Option<Mutation>) -> Vec<u32> {
         replies: Vec::new(),
         cut: Vec::from([2]),
         apart: false,
+        held: Vec::new(),
         next_id: 0,
     };
     story.append(0, 1, 7);

@@ -20,6 +20,8 @@ pub(super) struct Story {
     pub(super) cut: Vec<usize>,
     /// Hosts hear callers and not each other.
     pub(super) apart: bool,
+    /// Hosts that run nothing.
+    pub(super) held: Vec<usize>,
     pub(super) next_id: u64,
 }
 
@@ -29,18 +31,28 @@ pub(super) fn caller() -> ProcessId {
 
 impl Story {
     pub(super) fn new(hosts: usize, members: &[usize]) -> Self {
-        Self::reading(Reads::Quorum, hosts, members)
+        Self::of(Reads::Quorum, hosts, members, Bytes::new())
     }
 
     pub(super) fn reading(reads: Reads, hosts: usize, members: &[usize]) -> Self {
+        Self::of(reads, hosts, members, Bytes::new())
+    }
+
+    pub(super) fn with_state(hosts: usize, members: &[usize], state: Bytes) -> Self {
+        Self::of(Reads::Quorum, hosts, members, state)
+    }
+
+    fn of(reads: Reads, hosts: usize, members: &[usize], state: Bytes) -> Self {
         let mut world = World::new(1, hosts);
         world.reads = reads;
+        world.initial = state;
         world.create(members, caller());
         let mut story = Self {
             world,
             replies: Vec::new(),
             cut: Vec::new(),
             apart: false,
+            held: Vec::new(),
             next_id: 0,
         };
         story.flow();
@@ -63,6 +75,7 @@ impl Story {
                 continue;
             }
             let busy = (0..self.world.hosts.len())
+                .filter(|index| !self.held.contains(index))
                 .find(|index| !self.world.hosts[*index].executions.is_empty());
             match busy {
                 Some(index) => self.world.execute(index),

@@ -32,9 +32,12 @@ pub(super) const BORN: SessionId = SessionId {
     version: Version(1),
 };
 
-/// The kinds that every host has: `append`, `refuse` (returns `Err`), `list`, and slow ones.
+/// The kind of all hosts but those that are told not to have it: `append`, `refuse` (returns
+/// `Err`), `list`, slow ones, `stamp` (in place), `fill`, which is deterministic, and `guess`,
+/// which only says so.
 pub(super) struct Kinds {
     pub(super) reads: Reads,
+    hosted: bool,
 }
 
 impl Methods for Kinds {
@@ -43,6 +46,9 @@ impl Methods for Kinds {
             id if id == MethodId::of("append") => (true, false),
             id if id == MethodId::of("refuse") => (true, false),
             id if id == MethodId::of("push") => (true, false),
+            id if id == MethodId::of("stamp") => (true, false),
+            id if id == MethodId::of("fill") => (true, false),
+            id if id == MethodId::of("guess") => (true, false),
             id if id == MethodId::of("append_slow") => (true, true),
             id if id == MethodId::of("list") => (false, false),
             id if id == MethodId::of("list_slow") => (false, true),
@@ -51,11 +57,12 @@ impl Methods for Kinds {
         Some(MethodInfo {
             write,
             asynchronous,
+            deterministic: id == MethodId::of("fill") || id == MethodId::of("guess"),
         })
     }
 
     fn hosts(&self, kind: &str, version: u32) -> bool {
-        kind == KIND && version == 1
+        self.hosted && kind == KIND && version == 1
     }
 
     fn reads(&self, _: &str, _: u32) -> Reads {
@@ -70,6 +77,8 @@ pub(super) struct Host {
     pub(super) alive: bool,
     /// Its messages wait.
     pub(super) frozen: bool,
+    /// It has the kind.
+    pub(super) hosts: bool,
     pub(super) executions: Vec<Execution>,
     pub(super) notes: Vec<Note>,
     pub(super) leases: Leases,
@@ -92,6 +101,8 @@ pub(super) struct World {
     pub(super) rng: ChaCha8Rng,
     pub(super) mutation: Option<Mutation>,
     pub(super) reads: Reads,
+    /// The state of the object when it is made.
+    pub(super) initial: Bytes,
     /// What was chosen at each version, by lineage.
     pub(super) chosen: BTreeMap<(Lineage, Version), Bytes>,
     pub(super) violation: Option<String>,
@@ -134,6 +145,7 @@ impl World {
                 tombstone: None,
                 alive: true,
                 frozen: false,
+                hosts: true,
                 executions: Vec::new(),
                 notes: Vec::new(),
                 leases: Leases::new(&Timings::default(), &Limits::default()),
@@ -148,6 +160,7 @@ impl World {
             rng: ChaCha8Rng::seed_from_u64(seed),
             mutation: None,
             reads: Reads::Quorum,
+            initial: Bytes::new(),
             chosen: BTreeMap::new(),
             violation: None,
             runs: 0,
@@ -162,7 +175,7 @@ impl World {
             kind: KIND.to_string(),
             kind_version: 1,
             factor: 3,
-            state: Bytes::new(),
+            state: self.initial.clone(),
             sessions: Sessions {
                 open: Vec::from([Session::new(BORN, owner)]),
                 callers: Vec::new(),
@@ -210,7 +223,10 @@ impl World {
         act: impl FnOnce(&mut Replica, &mut Env<'_>, &mut Effects) -> R,
     ) -> Option<R> {
         let (now, mutation) = (self.now, self.mutation);
-        let kinds = Kinds { reads: self.reads };
+        let kinds = Kinds {
+            reads: self.reads,
+            hosted: self.hosts.get(index)?.hosts,
+        };
         let host = self.hosts.get_mut(index)?;
         host.stamp += 1;
         let mut env = Env {
@@ -329,7 +345,10 @@ impl World {
 
     fn register(&mut self, index: usize, from: ProcessId, message: RegisterMessage) {
         let (now, mutation) = (self.now, self.mutation);
-        let kinds = Kinds { reads: self.reads };
+        let kinds = Kinds {
+            reads: self.reads,
+            hosted: self.hosts[index].hosts,
+        };
         let host = &mut self.hosts[index];
         if host.replica.is_some() {
             self.at(index, |replica, env, fx| {
@@ -360,7 +379,7 @@ impl World {
         }
         let execution = self.hosts[index].executions.remove(0);
         self.runs += execution.calls.len();
-        let executed = run(&execution);
+        let executed = run(&execution, self.runs as u8);
         self.at(index, |replica, env, fx| {
             replica.on_executed(env, executed, fx);
         });
@@ -410,8 +429,8 @@ impl World {
     }
 }
 
-/// Runs calls on a list of four-byte tags.
-pub(super) fn run(execution: &Execution) -> Executed {
+/// Runs calls on a list of four-byte tags. No two runs have the same `salt`.
+pub(super) fn run(execution: &Execution, salt: u8) -> Executed {
     let mut state = Vec::from(&execution.state[..]);
     let ran = execution
         .calls
@@ -432,7 +451,17 @@ pub(super) fn run(execution: &Execution) -> Executed {
             if call.arguments.len() != 4 {
                 return Ran::Refused(Cause::Arguments("not a tag".to_string()));
             }
-            state.extend_from_slice(&call.arguments);
+            if method == MethodId::of("fill") {
+                state.fill(call.arguments[3]);
+            } else if method == MethodId::of("guess") {
+                state.fill(salt);
+            }
+            if method == MethodId::of("stamp") {
+                let place = 4 * usize::from(call.arguments[3]);
+                state[place..place + 4].copy_from_slice(&call.arguments);
+            } else {
+                state.extend_from_slice(&call.arguments);
+            }
             let pushed = method == MethodId::of("push");
             Ran::Returned {
                 result: Bytes::from(((state.len() / 4) as u32).to_be_bytes().to_vec()),
