@@ -59,6 +59,12 @@ pub struct Timings {
     pub lease_renewal: Duration,
     /// A lease that no read rested on for so long is left to lapse.
     pub lease_idle: Duration,
+    /// A session that was not used for so long is closed with the object's next version: its
+    /// handle opens another one (reliability research 3.4: ten minutes).
+    pub session_idle: Duration,
+    /// The time assumption of awaited nested calls: none is repeated later than this after it
+    /// ran (reliability research 3.4: twice the longest delivery and more).
+    pub nested_kept: Duration,
     /// First pause after an outbox delivery without a definite end; doubled up to 20 times it.
     pub outbox_retry: Duration,
 }
@@ -120,6 +126,8 @@ impl Default for Timings {
             lease: Duration::from_secs(3),
             lease_renewal: Duration::from_secs(1),
             lease_idle: Duration::from_secs(5),
+            session_idle: Duration::from_secs(600),
+            nested_kept: Duration::from_secs(600),
             outbox_retry: Duration::from_millis(100),
         }
     }

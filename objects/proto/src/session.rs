@@ -11,7 +11,8 @@ use crate::outcome::Outcome;
 mod table;
 
 pub use table::{
-    Decision, NESTED_KEPT_MAX, OUTCOME_KEPT_MAX, SESSION_BYTES_MAX, SESSION_ENTRIES_MAX,
+    Decision, NESTED_KEPT_MAX, NESTED_KEPT_MIN, OUTCOME_KEPT_MAX, SESSION_BYTES_MAX,
+    SESSION_ENTRIES_MAX,
 };
 
 /// Names a session of one handle on one object: the version that opened it, in the lineage
@@ -105,8 +106,23 @@ pub enum SessionOp {
         /// The caller's process, for people.
         owner: ProcessId,
     },
-    /// The handle is gone, or was not used for long while the table was full.
+    /// The handle is gone, or was not used for long.
     Close(SessionId),
+    /// Awaited calls of this object, up to this version, are too old to be repeated, or there is
+    /// no room for them.
+    Forget {
+        /// The calling object.
+        source: ObjectId,
+        /// The newest version forgotten.
+        until: Version,
+    },
+    /// There is no room for these answers. That the calls ran is remembered.
+    DropAnswers {
+        /// The newest version that loses its answer.
+        until: Version,
+        /// Answers up to this many bytes are kept.
+        larger_than: u32,
+    },
     /// The version executed a call.
     Ran {
         /// Whose.

@@ -336,7 +336,7 @@ fn a_write_whose_result_was_dropped_does_not_live_on_in_the_servant() {
 fn a_snapshot_is_thrown_away() {
     let mut servants = servants(ServantLimits::default());
     let mut snapshot = execution(1, 1, &state(3), vec![plain("positive"), add(1)]);
-    snapshot.snapshot = true;
+    snapshot.mode = ExecutionMode::Snapshot;
     let ran = run(&mut servants, snapshot);
     assert_eq!(number(&ran[0]), 3);
     assert!(

@@ -250,6 +250,14 @@ impl Field for SessionOp {
                 (origin, version).put(out);
                 (hash, outcome).put(out);
             }
+            Self::Forget { source, until } => {
+                out.push(3);
+                (source, until).put(out);
+            }
+            Self::DropAnswers { until, larger_than } => {
+                out.push(4);
+                (until, larger_than).put(out);
+            }
         }
     }
 
@@ -269,6 +277,14 @@ impl Field for SessionOp {
                     hash,
                     outcome,
                 }
+            }
+            3 => {
+                let (source, until) = Take::take(input)?;
+                Self::Forget { source, until }
+            }
+            4 => {
+                let (until, larger_than) = Take::take(input)?;
+                Self::DropAnswers { until, larger_than }
             }
             _ => return Err(FrameError::Malformed),
         })

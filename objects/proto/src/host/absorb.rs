@@ -66,6 +66,7 @@ impl Host {
             }
             Note::Chosen(_) => {}
             Note::DeltaStored => self.counters.deltas += 1,
+            Note::Expired(count) => self.counters.expired += count,
             Note::Replayed => self.counters.replays += 1,
             Note::ReplayDiffered(method) => self.replay_differed(object, method, fx),
             Note::Reconfigured(configuration) => {

@@ -23,6 +23,8 @@ pub struct Counters {
     pub replays: u64,
     /// Steps with a call that is declared deterministic and came to something else here.
     pub replays_differed: u64,
+    /// Sessions, answers and awaited calls that this process forgot as their primary.
+    pub expired: u64,
     /// Queued calls that were ended because they waited for themselves.
     pub deadlocks: u64,
     /// Reads that this process answered as a primary without asking anybody.

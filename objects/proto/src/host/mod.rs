@@ -44,7 +44,7 @@ use crate::message::Sighting;
 use crate::object::ObjectId;
 use crate::outcome::Outcome;
 use crate::placement::{RoundRobin, Strategy};
-use crate::register::{Env, Methods, Mutation, Replica, Tombstone};
+use crate::register::{Env, Expiry, Methods, Mutation, Replica, Tombstone};
 
 pub use self::counters::Counters;
 pub use self::effects::Effects;
@@ -83,6 +83,7 @@ struct World {
     rng: ChaCha8Rng,
     next_stamp: u64,
     leases: Leases,
+    expiry: Expiry,
     mutation: Option<Mutation>,
 }
 
@@ -93,6 +94,7 @@ impl World {
             me: self.me,
             stamp: self.next_stamp,
             methods: &*self.methods,
+            expiry: self.expiry,
             rng: &mut self.rng,
             leases: &mut self.leases,
             mutation: self.mutation,
@@ -119,6 +121,10 @@ impl Host {
                 rng: ChaCha8Rng::seed_from_u64(seed),
                 next_stamp: 1,
                 leases: Leases::new(timings, limits),
+                expiry: Expiry {
+                    session_idle: timings.session_idle,
+                    nested_kept: timings.nested_kept,
+                },
                 mutation: None,
             },
             view: MembershipView::default(),

@@ -15,7 +15,7 @@ use crate::register::primary::{Phase, Running};
 use crate::register::proposal::Proposed;
 use crate::register::queue::Item;
 use crate::register::snapshots::SNAPSHOTS_MAX;
-use crate::register::{Effects, Env, Replica, Role};
+use crate::register::{Effects, Env, Mutation, Note, Replica, Role, expiry};
 
 /// One request of a batch.
 #[derive(Clone, Debug)]
@@ -211,23 +211,38 @@ impl Replica {
         let Role::Primary(primary) = &mut self.role else {
             return;
         };
-        let Some(held) = &self.record.accepted else {
+        let Some(held) = &mut self.record.accepted else {
             return;
         };
+        for session in batch.iter().filter_map(|planned| planned.item.session()) {
+            if held.value.sessions.session(session).is_some() {
+                primary.used.insert(session, env.now);
+            }
+        }
+        let mut step = Step::at(held.version);
+        step.sessions = expiry::with_next_version(env, primary, &held.value.sessions, held.version);
+        let expired = step.sessions.len();
+        let mut table = held.value.sessions.bytes();
+        if expired > 0 {
+            let mut left = held.value.sessions.clone();
+            step.sessions.iter().for_each(|op| left.apply(op));
+            table = left.bytes();
+            if env.mutation == Some(Mutation::ExpiryUnshipped) {
+                step.sessions.clear();
+                held.value.sessions = left;
+            }
+        }
         let mut maker = Maker {
             value: &held.value,
             configuration: &self.record.configuration,
-            table: held.value.sessions.bytes(),
+            table,
             ran: ran.into_iter(),
             broken: false,
-            step: Step::at(held.version),
+            step,
             mutation: env.mutation,
         };
         let mut back = Vec::new();
         for planned in batch {
-            if let Some(session) = planned.item.session() {
-                primary.used.insert(session, env.now);
-            }
             if let Plan::Inspect = planned.plan {
                 let reply = description.clone().map(Reply::Description);
                 maker.answer(planned.item, reply, false);
@@ -236,6 +251,9 @@ impl Replica {
             }
         }
         let step = maker.step;
+        if expired > 0 && step.version > held.version {
+            fx.notes.push(Note::Expired(expired as u64));
+        }
         for item in back.into_iter().rev() {
             primary.queue.put_back(item);
         }

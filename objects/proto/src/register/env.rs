@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use overlay_proto::{Instant, ProcessId};
+use overlay_proto::{Duration, Instant, ProcessId};
 use rand_chacha::ChaCha8Rng;
 
 use crate::execution::Execution;
@@ -71,6 +71,21 @@ pub enum Mutation {
     DeltasUnchecked,
     /// A backup answers before it has run the calls of a step, and compares nothing.
     ReplayAnswersFirst,
+    /// What a primary forgets of its callers is not shipped.
+    ExpiryUnshipped,
+    /// A call under a session that is not known runs.
+    UnknownSessionsRun,
+}
+
+/// How long a primary remembers what is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Expiry {
+    /// A session that was not used for so long is closed: its handle opens another one.
+    pub session_idle: Duration,
+    /// A call that a method of another object awaited is forgotten after this time. Its caller
+    /// repeats it while it waits, and again when the calling method itself is repeated, after a
+    /// takeover: no caller may do that later than this.
+    pub nested_kept: Duration,
 }
 
 /// What a replica needs to know of the world around it.
@@ -84,6 +99,8 @@ pub struct Env<'a> {
     pub stamp: u64,
     /// The kinds hosted here.
     pub methods: &'a dyn Methods,
+    /// How long what is not used is remembered.
+    pub expiry: Expiry,
     /// For backoff only.
     pub rng: &'a mut ChaCha8Rng,
     /// What this process granted, and holds.
@@ -147,6 +164,8 @@ pub enum Note {
     Replayed,
     /// A call that is declared deterministic came to something else here than at the primary.
     ReplayDiffered(MethodId),
+    /// So many sessions, answers or awaited calls were forgotten with a version.
+    Expired(u64),
     /// The outbox has calls to deliver.
     OutboxChanged,
     /// A learner holds the newest chosen version.

@@ -71,12 +71,8 @@ impl Maker<'_> {
         }
         match plan {
             Plan::Execute { .. } => return self.add_run(primary, item, fx),
-            Plan::Open { expired } => {
+            Plan::Open => {
                 let version = self.version();
-                for id in expired {
-                    primary.used.remove(&id);
-                    self.step.sessions.push(SessionOp::Close(id));
-                }
                 let id = SessionId {
                     lineage: self.configuration.epoch.lineage,
                     version,
@@ -167,7 +163,7 @@ impl Maker<'_> {
         let version = self.version();
         let hash = item.hash;
         if let Some(origin) = origin {
-            let kept = Sessions::kept(&outcome, self.table);
+            let kept = Sessions::kept(&origin, &outcome, self.table);
             self.table += Sessions::entry_bytes(&kept);
             self.step.sessions.push(SessionOp::Ran {
                 origin,

@@ -14,6 +14,7 @@ mod accepting;
 mod batch;
 mod candidate;
 mod env;
+mod expiry;
 mod finish;
 mod lease;
 mod maker;
@@ -32,7 +33,7 @@ mod snapshots;
 mod status;
 mod tombstone;
 
-pub use env::{Activation, Effects, Env, MethodInfo, Methods, Mutation, Note};
+pub use env::{Activation, Effects, Env, Expiry, MethodInfo, Methods, Mutation, Note};
 pub use queue::{QUEUE_BYTES_MAX, QUEUE_CALLS_MAX};
 pub use replica::{Holder, LearnerStatus, ProposeError, Replica, WaitingCall};
 pub use tombstone::Tombstone;

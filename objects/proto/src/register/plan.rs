@@ -5,11 +5,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
-use overlay_proto::Duration;
 
 use crate::message::{Position, Refusal, Reply, Value};
 use crate::outcome::{Cause, Failure, Outcome, Witness};
 use crate::register::batch::Planned;
+use crate::register::expiry;
 use crate::register::primary::Primary;
 use crate::register::queue::{CallWork, Item, Work};
 use crate::register::{Env, Mutation};
@@ -21,16 +21,13 @@ const BATCH_MAX: usize = 64;
 /// States up to this size are encoded after every call, so that several run in one batch, bytes.
 const BATCH_STATE_MAX: usize = 16 * 1024;
 
-/// Sessions that were not used for so long are closed when the table is full.
-const SESSION_IDLE: Duration = Duration::from_secs(600);
-
 /// What happens to a request of a batch.
 #[derive(Clone, Debug)]
 pub(crate) enum Plan {
     /// The executor runs it; `alone` if it is an asynchronous write.
     Execute { alone: bool },
-    /// A session is opened, others are closed to make room.
-    Open { expired: Vec<SessionId> },
+    /// A session is opened.
+    Open,
     /// A session is closed.
     Close(SessionId),
     /// The object is deleted.
@@ -112,7 +109,7 @@ impl Forming {
             Work::Call(call) => {
                 let position = &call.request.position;
                 match self.decide(env, primary, value, witness, (position, item)) {
-                    None => self.place(value, call),
+                    None => self.place(env, primary, value, call),
                     Some(next) => next,
                 }
             }
@@ -120,14 +117,17 @@ impl Forming {
     }
 
     /// Where in this batch, or beside it, a call runs that may run.
-    fn place(&self, value: &Value, call: &CallWork) -> Next {
+    fn place(&self, env: &Env<'_>, primary: &Primary, value: &Value, call: &CallWork) -> Next {
         let origin = Origin::of(&call.request.position);
         if let Some(failure) = &call.verdict {
             return Next::Take(Plan::Verdict(origin, failure.clone()));
         }
-        if origin.is_some_and(|origin| !value.sessions.may_run(&origin)) {
-            let full = Cause::Overloaded(String::from("the object's session table"));
-            return Next::Now(Reply::Refused(Refusal::Final(full)));
+        let fits = origin.is_none_or(|origin| {
+            let room = || expiry::room(env, primary, &value.sessions);
+            value.sessions.may_run(&origin) || room().is_some_and(|(_, left)| left.may_run(&origin))
+        });
+        if !fits {
+            return Next::Now(table_is_full());
         }
         let together = if value.state.len() > BATCH_STATE_MAX {
             1
@@ -176,6 +176,7 @@ impl Forming {
             }
             Decision::Gap => Some(Next::Now(Reply::Refused(Refusal::Gap))),
             Decision::Closed => Some(known(Refusal::Final(Cause::OutOfOrder))),
+            Decision::UnknownSession if env.mutation == Some(Mutation::UnknownSessionsRun) => None,
             Decision::UnknownSession => Some(known(Refusal::UnknownSession)),
             Decision::IdReused => Some(known(Refusal::Final(Cause::IdReused))),
         }
@@ -189,24 +190,15 @@ pub(crate) fn read_may_run(value: &Value, item: &Item) -> bool {
     })
 }
 
-/// A session is opened if the table has room, or if idle ones can make room.
+/// A session is opened if the table has room, or if what is forgotten can make room.
 fn open(env: &Env<'_>, primary: &Primary, value: &Value) -> Next {
-    if value.sessions.may_open() {
-        return Next::Take(Plan::Open {
-            expired: Vec::new(),
-        });
+    if value.sessions.may_open() || expiry::room(env, primary, &value.sessions).is_some() {
+        return Next::Take(Plan::Open);
     }
-    let idle_since = |id: &SessionId| primary.used.get(id).map_or(primary.since, |used| *used);
-    let expired: Vec<SessionId> = value
-        .sessions
-        .open
-        .iter()
-        .map(|session| session.id)
-        .filter(|id| env.now.since(idle_since(id)) > SESSION_IDLE && primary.queue.ahead(*id) == 0)
-        .collect();
-    if expired.is_empty() {
-        let full = Cause::Overloaded(String::from("the object's session table"));
-        return Next::Now(Reply::Refused(Refusal::Final(full)));
-    }
-    Next::Take(Plan::Open { expired })
+    Next::Now(table_is_full())
+}
+
+fn table_is_full() -> Reply {
+    let full = Cause::Overloaded(String::from("the object's session table"));
+    Reply::Refused(Refusal::Final(full))
 }

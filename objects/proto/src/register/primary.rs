@@ -12,6 +12,7 @@ use crate::message::{Message, Refusal, Reply, Sighting};
 use crate::object::{Ballot, Version};
 use crate::reads::Reads;
 use crate::register::batch::Planned;
+use crate::register::expiry::Ages;
 use crate::register::proposal::Proposal;
 use crate::register::queue::{Addresses, CallKey, Item, Queue};
 use crate::register::round::Round;
@@ -53,6 +54,8 @@ pub(crate) struct Primary {
     /// When a session was last used, if since this replica became primary.
     pub(crate) used: BTreeMap<SessionId, Instant>,
     pub(crate) since: Instant,
+    /// How old versions are.
+    pub(crate) ages: Ages,
 }
 
 /// What a primary is doing for the object.
@@ -202,6 +205,7 @@ impl Replica {
             halt_again: env.now,
             used: carried.used,
             since: env.now,
+            ages: Ages::new(env.now, held.version),
         }));
         self.sealed_since = None;
         fx.notes.push(Note::BecamePrimary(how));

@@ -91,7 +91,11 @@ impl Replica {
             Work::Delete(position) => *position,
             _ => Position::Unordered,
         };
-        let ahead = session_of(&position).map_or(0, |session| primary.queue.ahead(session));
+        let session = session_of(&position).filter(|id| held.value.sessions.session(*id).is_some());
+        if let Some(session) = session {
+            primary.used.insert(session, env.now);
+        }
+        let ahead = session.map_or(0, |session| primary.queue.ahead(session));
         let chosen = primary.confirmed && held.version == primary.chosen;
         match held.value.sessions.decide(&position, item.hash, ahead) {
             Decision::Gap => return Some(Reply::Refused(Refusal::Gap)),

@@ -3,6 +3,7 @@
 mod client;
 mod random;
 mod stories;
+mod stories_expiry;
 mod stories_leases;
 mod stories_moving;
 mod stories_shipping;

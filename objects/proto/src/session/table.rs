@@ -6,22 +6,25 @@ use alloc::vec::Vec;
 use overlay_proto::ProcessId;
 
 use super::Position;
-use crate::object::ObjectId;
+use crate::object::{ObjectId, Version};
 use crate::outcome::{Failure, Outcome};
 use crate::session::{CallingObject, Entry, Origin, Session, SessionId, SessionOp, Sessions};
 
 /// Most bytes that one object's session table takes, by [`Sessions::bytes`].
 pub const SESSION_BYTES_MAX: usize = 64 * 1024;
 
-/// An outcome up to this many bytes is kept until it is settled at the caller; a larger one only
-/// while the table has room for it.
+/// An outcome up to this many bytes is kept until it is settled at the caller, in a full table
+/// for a minute at least; a larger one only while there is room for it.
 pub const OUTCOME_KEPT_MAX: usize = 1024;
 
 /// Most unsettled calls of one session.
 pub const SESSION_ENTRIES_MAX: usize = 1024;
 
-/// Most awaited calls that are remembered of one calling object.
-pub const NESTED_KEPT_MAX: usize = 64;
+/// Most awaited calls that are remembered of one calling object: the oldest gives way.
+pub const NESTED_KEPT_MAX: usize = 256;
+
+/// So many of them are remembered also in a full table.
+pub const NESTED_KEPT_MIN: usize = 64;
 
 /// What a session without calls weighs, bytes.
 const SESSION_COST: usize = 96;
@@ -128,6 +131,11 @@ impl Sessions {
                 }
             }
             SessionOp::Close(id) => self.open.retain(|held| held.id != *id),
+            SessionOp::Forget { source, until } => self.forget(*source, *until),
+            SessionOp::DropAnswers { until, larger_than } => {
+                let limit = usize::try_from(*larger_than).unwrap_or(usize::MAX);
+                self.drop_answers(*until, limit);
+            }
             SessionOp::Ran {
                 origin,
                 version,
@@ -162,6 +170,32 @@ impl Sessions {
         }
     }
 
+    /// Forgets the awaited calls of an object up to a version; the object too, if nothing else
+    /// of it is known. What its outbox reached stays: without it a call could run twice.
+    fn forget(&mut self, source: ObjectId, until: Version) {
+        let held = |caller: &CallingObject| caller.source.cmp(&source);
+        let Ok(place) = self.callers.binary_search_by(held) else {
+            return;
+        };
+        let caller = &mut self.callers[place];
+        caller.nested.retain(|(_, entry)| entry.version > until);
+        if caller.nested.is_empty() && caller.outbox.is_none() {
+            self.callers.remove(place);
+        }
+    }
+
+    fn drop_answers(&mut self, until: Version, larger_than: usize) {
+        let sessions = self.open.iter_mut();
+        let numbered = sessions.flat_map(|session| session.entries.iter_mut());
+        let callers = self.callers.iter_mut();
+        let nested = callers.flat_map(|caller| caller.nested.iter_mut().map(|(_, entry)| entry));
+        for entry in numbered.chain(nested) {
+            if entry.version <= until && outcome_bytes(&entry.outcome) > larger_than {
+                entry.outcome = without_answer(&entry.outcome);
+            }
+        }
+    }
+
     /// What the table weighs, roughly, bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -184,7 +218,13 @@ impl Sessions {
     /// Whether another session may be opened.
     #[must_use]
     pub fn may_open(&self) -> bool {
-        self.bytes() + SESSION_COST + ENTRY_COST <= SESSION_BYTES_MAX
+        !self.is_full()
+    }
+
+    /// Whether there is no room for another session with a call.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.bytes() + SESSION_COST + ENTRY_COST > SESSION_BYTES_MAX
     }
 
     /// Whether a call of this origin may run: its outcome, if small, will be remembered.
@@ -208,19 +248,16 @@ impl Sessions {
         self.bytes() + CALLER_COST + ENTRY_COST <= SESSION_BYTES_MAX
     }
 
-    /// The form in which an outcome is kept when the table already weighs `held` bytes.
+    /// The form in which an outcome is kept when the table already weighs `held` bytes. Nobody
+    /// wants the answer to a call from an outbox.
     #[must_use]
-    pub fn kept(outcome: &Outcome, held: usize) -> Outcome {
+    pub fn kept(origin: &Origin, outcome: &Outcome, held: usize) -> Outcome {
         let bytes = outcome_bytes(outcome);
-        if bytes <= OUTCOME_KEPT_MAX || held + ENTRY_COST + bytes <= SESSION_BYTES_MAX {
+        let fits = bytes <= OUTCOME_KEPT_MAX || held + ENTRY_COST + bytes <= SESSION_BYTES_MAX;
+        if fits && !matches!(origin, Origin::Outbox { .. }) {
             return outcome.clone();
         }
-        match outcome {
-            Outcome::Failed(_) => Outcome::Failed(Failure::Panicked(String::from(
-                "the call failed; its error was too large to be kept",
-            ))),
-            _ => Outcome::Executed,
-        }
+        without_answer(outcome)
     }
 
     /// What a call adds to the table's weight, bytes.
@@ -316,6 +353,20 @@ impl Entry {
         ENTRY_COST + outcome_bytes(&self.outcome)
     }
 }
+
+/// That a call ran, and whether it failed.
+fn without_answer(outcome: &Outcome) -> Outcome {
+    match outcome {
+        Outcome::Failed(Failure::Returned(_) | Failure::Panicked(_)) => {
+            Outcome::Failed(Failure::Panicked(String::from(LOST)))
+        }
+        Outcome::Returned(_) => Outcome::Executed,
+        _ => outcome.clone(),
+    }
+}
+
+/// What is left of an error that was not kept.
+const LOST: &str = "the call failed; its error was not kept";
 
 /// What an outcome weighs, bytes.
 fn outcome_bytes(outcome: &Outcome) -> usize {

@@ -1,5 +1,7 @@
 //! Which calls run, by the session table alone.
 
+use alloc::vec::Vec;
+
 use bytes::Bytes;
 use overlay_proto::{Incarnation, PeerId};
 
@@ -130,14 +132,70 @@ fn nested_calls_are_known_by_their_id_and_bounded() {
 
 #[test]
 fn a_large_answer_is_kept_while_there_is_room_and_a_failure_stays_a_failure() {
+    let numbered = numbered(1, 0, 1);
+    let origin = Origin::of(&numbered).expect("a write");
     let large = Outcome::Returned(Bytes::from(alloc::vec![0; 2048]));
-    assert_eq!(Sessions::kept(&large, 0), large);
-    assert_eq!(Sessions::kept(&large, SESSION_BYTES_MAX), Outcome::Executed);
+    let kept = |outcome: &Outcome, held| Sessions::kept(&origin, outcome, held);
+    assert_eq!(kept(&large, 0), large);
+    assert_eq!(kept(&large, SESSION_BYTES_MAX), Outcome::Executed);
     let error = Outcome::Failed(Failure::Returned(Bytes::from(alloc::vec![0; 2048])));
-    assert!(matches!(
-        Sessions::kept(&error, SESSION_BYTES_MAX),
-        Outcome::Failed(_)
-    ));
+    let failed = kept(&error, SESSION_BYTES_MAX);
+    assert!(matches!(failed, Outcome::Failed(_)));
+    let source = ObjectId(5);
+    let outbox = Origin::Outbox { source, number: 1 };
+    let small = Outcome::Returned(Bytes::from_static(b"small"));
+    assert_eq!(Sessions::kept(&outbox, &small, 0), Outcome::Executed);
+}
+
+#[test]
+fn dropped_answers_leave_it_known_that_their_calls_ran() {
+    let mut table = table();
+    run(&mut table, numbered(1, 0, 1), &[1; 2000]);
+    run(&mut table, numbered(2, 1, 1), b"two");
+    let drop = |until, larger_than| SessionOp::DropAnswers {
+        until: Version(until),
+        larger_than,
+    };
+    let full = table.bytes();
+    table.apply(&drop(99, 0));
+    assert_eq!(table.bytes(), full, "they are newer");
+    table.apply(&drop(100, OUTCOME_KEPT_MAX as u32));
+    assert_eq!(table.bytes(), full - 2000);
+    let outcome = |table: &Sessions, number| match table.decide(&numbered(number, 0, 1), 9, 0) {
+        Decision::Repeat(entry) => entry.outcome,
+        other => panic!("{other:?}: an expired answer is no leave to run"),
+    };
+    assert_eq!(outcome(&table, 1), Outcome::Executed);
+    assert_eq!(
+        outcome(&table, 2),
+        Outcome::Returned(Bytes::from_static(b"two"))
+    );
+    table.apply(&drop(100, 0));
+    assert_eq!(outcome(&table, 2), Outcome::Executed);
+}
+
+#[test]
+fn forgetting_awaited_calls_leaves_what_an_outbox_reached() {
+    let mut table = Sessions::default();
+    let nested = |source, id| Position::Nested {
+        source: ObjectId(source),
+        id,
+    };
+    run(&mut table, nested(5, 1), b"");
+    run(&mut table, nested(6, 1), b"");
+    let source = ObjectId(6);
+    run(&mut table, Position::Outbox { source, number: 4 }, b"");
+    for source in [5, 6, 7] {
+        table.apply(&SessionOp::Forget {
+            source: ObjectId(source),
+            until: Version(100),
+        });
+    }
+    assert_eq!(table.decide(&nested(6, 1), 9, 0), Decision::Run);
+    let sources: Vec<ObjectId> = table.callers.iter().map(|caller| caller.source).collect();
+    assert_eq!(sources, [ObjectId(6)]);
+    let before = Position::Outbox { source, number: 3 };
+    assert!(matches!(table.decide(&before, 9, 0), Decision::Repeat(_)));
 }
 
 #[test]

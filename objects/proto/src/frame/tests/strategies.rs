@@ -351,6 +351,9 @@ fn session_op() -> impl Strategy<Value = SessionOp> {
     prop_oneof![
         (session_id(), process()).prop_map(|(id, owner)| SessionOp::Open { id, owner }),
         session_id().prop_map(SessionOp::Close),
+        (object(), version()).prop_map(|(source, until)| SessionOp::Forget { source, until }),
+        (version(), any::<u32>())
+            .prop_map(|(until, larger_than)| SessionOp::DropAnswers { until, larger_than }),
         (origin, version(), any::<u64>(), outcome()).prop_map(
             |(origin, version, hash, outcome)| SessionOp::Ran {
                 origin,

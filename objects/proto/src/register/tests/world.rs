@@ -22,7 +22,9 @@ use crate::object::{
 use crate::outcome::{Cause, Failure};
 use crate::reads::Reads;
 use crate::reference::RawRef;
-use crate::register::{Effects, Env, MethodInfo, Methods, Mutation, Note, Replica, Tombstone};
+use crate::register::{
+    Effects, Env, Expiry, MethodInfo, Methods, Mutation, Note, Replica, Tombstone,
+};
 use crate::session::{Session, SessionId, Sessions};
 
 pub(super) const OBJECT: ObjectId = ObjectId(77);
@@ -30,6 +32,11 @@ pub(super) const KIND: &str = "List";
 pub(super) const BORN: SessionId = SessionId {
     lineage: Lineage { number: 0, tag: 0 },
     version: Version(1),
+};
+
+pub(super) const EXPIRY: Expiry = Expiry {
+    session_idle: Duration::from_secs(600),
+    nested_kept: Duration::from_secs(600),
 };
 
 /// The kind of all hosts but those that are told not to have it: `append`, `refuse` (returns
@@ -234,6 +241,7 @@ impl World {
             me: process(index),
             stamp: host.stamp,
             methods: &kinds,
+            expiry: EXPIRY,
             rng: &mut host.rng,
             leases: &mut host.leases,
             mutation,
@@ -362,6 +370,7 @@ impl World {
             me: process(index),
             stamp: host.stamp,
             methods: &kinds,
+            expiry: EXPIRY,
             rng: &mut host.rng,
             leases: &mut host.leases,
             mutation,
