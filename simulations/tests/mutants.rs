@@ -94,3 +94,24 @@ fn leases_broken(mutation: Mutation) {
         "{found}"
     );
 }
+
+#[test]
+fn differences_that_are_not_checked_are_caught() {
+    caught(Mutation::DeltasUnchecked, 1_000);
+}
+
+#[test]
+fn backups_that_answer_before_they_compare_are_caught() {
+    caught(Mutation::ReplayAnswersFirst, 1_000);
+}
+
+#[test]
+fn what_is_forgotten_and_not_shipped_is_caught() {
+    let report = caught(Mutation::ExpiryUnshipped, 1_000);
+    assert_eq!(invariant(&report), "equal_copies");
+}
+
+#[test]
+fn calls_that_run_under_an_unknown_session_are_caught() {
+    caught(Mutation::UnknownSessionsRun, 1_000);
+}

@@ -4,8 +4,9 @@ use objects_proto::caller::HandleId;
 use objects_proto::register::Replica;
 use overlay_proto::Duration;
 
-use super::journal::{Journal, Operation, STALE};
-use super::{Alarm, ObjectsKernel, Purpose, Register, workload};
+use super::journal::{Operation, STALE};
+use super::state::Journal;
+use super::{Alarm, ObjectsKernel, Purpose, Register, copies, workload};
 
 /// After the heal, calls must be served again from this time on.
 const SERVED_AFTER: Duration = Duration::from_secs(20);
@@ -44,7 +45,7 @@ impl Register {
             });
             let value = newest.and_then(Replica::value);
             if let (Some((.., value)), true) = (value, tracked.log.is_some()) {
-                tracked.log = Journal::log_of(&value.state);
+                tracked.log = Journal::decode(&value.state).map(|journal| journal.log().to_vec());
             }
         }
     }
@@ -60,6 +61,14 @@ impl Register {
             let detail = format!("{purpose:?} of {process} with {ticket:?} has no end");
             kernel.violate("every_call_ends", detail);
         }
+        let counters = kernel.running().filter_map(|node| kernel.machine(node));
+        let counters: Vec<_> = counters.map(|machine| machine.counters()).collect();
+        for counted in counters {
+            kernel.count("deltas", counted.deltas);
+            kernel.count("replays", counted.replays);
+            kernel.count("expired", counted.expired);
+        }
+        kernel.check("equal_copies", copies::equal_copies(kernel));
         for object in &self.objects {
             kernel.count("calls", object.history.len() as u64);
             if let Err(anomaly) = object.check() {

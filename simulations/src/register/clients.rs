@@ -14,6 +14,11 @@ use crate::oracle::Class;
 /// After the heal, clients go on calling for this long.
 const WORK_AFTER: Duration = Duration::from_secs(30);
 
+/// How often a client rests, for so long that its session may expire.
+const RESTS: f64 = 0.02;
+/// Its longest rest.
+const REST_MAX: Duration = Duration::from_secs(30);
+
 impl Register {
     pub(super) fn create(&mut self, kernel: &mut ObjectsKernel, object: usize) {
         let Some((node, process)) = self.any_running(kernel, self.hosts) else {
@@ -24,7 +29,8 @@ impl Register {
         let ticket = self.ticket(id, process, Purpose::Create(object));
         let kind = self.objects[object].kind;
         let members = self.twin_of(kernel, object);
-        let command = workload::create(ticket, handle, (kind, self.factor), members);
+        let journal = &self.objects[object].initial;
+        let command = workload::create(ticket, handle, (kind, self.factor), journal, members);
         kernel.command(node, Duration::ZERO, command);
     }
 
@@ -50,7 +56,11 @@ impl Register {
         if stopped {
             return;
         }
-        let after = self.dice.exponential(self.pace);
+        let after = if self.dice.chance(RESTS) {
+            self.dice.duration(Duration::from_secs(5), REST_MAX)
+        } else {
+            self.dice.exponential(self.pace)
+        };
         kernel.alarm(after, Alarm::Work(place));
         let object = self.places[place].object;
         if kernel.now() < self.objects[object].quiet_until {

@@ -1,5 +1,8 @@
 //! The user's object of the register scenario: a journal that keeps the id of every call that
 //! took effect, and the executor that runs it.
+//!
+//! A journal may carry ballast: then it is large, an append changes little of it in place, and
+//! appends that are marked deterministic change half of it.
 
 use std::sync::Arc;
 
@@ -12,6 +15,7 @@ use objects_proto::register::{MethodInfo, Methods};
 use overlay_proto::{Duration, codec};
 use serde::{Deserialize, Serialize};
 
+use super::state::Journal;
 use crate::oracle::CallId;
 use crate::seed::Dice;
 use crate::witness::Model;
@@ -34,6 +38,10 @@ pub enum Operation {
     Append(CallId, u64),
     /// The same by an asynchronous method that takes its time.
     AppendSlowly(CallId, u64),
+    /// The same by a deterministic method that makes the ballast anew.
+    AppendMixing(CallId, u64),
+    /// The same by a method that is marked deterministic and draws the ballast.
+    AppendGuessing(CallId, u64),
     /// A write that says no.
     Refuse(CallId),
     /// Reads the log.
@@ -49,10 +57,29 @@ impl Operation {
         MethodId::of(match self {
             Self::Append(..) => "append",
             Self::AppendSlowly(..) => "append_slowly",
+            Self::AppendMixing(..) => "append_mixing",
+            Self::AppendGuessing(..) => "append_guessing",
             Self::Refuse(_) => "refuse",
             Self::Read => "read",
             Self::ReadSlowly => "read_slowly",
         })
+    }
+
+    /// Every operation with these arguments.
+    const fn all(id: CallId, by: u64) -> [Self; 7] {
+        [
+            Self::Append(id, by),
+            Self::AppendSlowly(id, by),
+            Self::AppendMixing(id, by),
+            Self::AppendGuessing(id, by),
+            Self::Refuse(id),
+            Self::Read,
+            Self::ReadSlowly,
+        ]
+    }
+
+    const fn is_slow(&self) -> bool {
+        matches!(self, Self::AppendSlowly(..) | Self::ReadSlowly)
     }
 
     /// Whether it may change the journal.
@@ -65,7 +92,10 @@ impl Operation {
     #[must_use]
     pub fn arguments(&self) -> Bytes {
         let pair = match *self {
-            Self::Append(id, by) | Self::AppendSlowly(id, by) => (id, by),
+            Self::Append(id, by)
+            | Self::AppendSlowly(id, by)
+            | Self::AppendMixing(id, by)
+            | Self::AppendGuessing(id, by) => (id, by),
             Self::Refuse(id) => (id, 0),
             Self::Read | Self::ReadSlowly => (0, 0),
         };
@@ -82,40 +112,21 @@ pub enum Output {
     Log(Vec<CallId>),
 }
 
-/// The journal's state, and the sequential model of itself.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Journal {
-    log: Vec<CallId>,
-    sum: u64,
-}
-
-impl Journal {
-    /// The log in an encoded state.
-    #[must_use]
-    pub fn log_of(state: &Bytes) -> Option<Vec<CallId>> {
-        codec::decode::<Self>(state).ok().map(|journal| journal.log)
-    }
-
-    /// The encoded state.
-    #[must_use]
-    pub fn encode(&self) -> Bytes {
-        codec::encode(self).unwrap_or_default().into()
-    }
-}
-
 impl Model for Journal {
     type Operation = Operation;
     type Output = Output;
 
     fn apply(&mut self, operation: &Operation) -> Output {
         match *operation {
-            Operation::Append(id, by) | Operation::AppendSlowly(id, by) => {
-                self.log.push(id);
-                self.sum += by;
-                Output::Appended(self.log.len() as u64, self.sum)
+            Operation::Append(id, by)
+            | Operation::AppendSlowly(id, by)
+            | Operation::AppendMixing(id, by)
+            | Operation::AppendGuessing(id, by) => {
+                let (entries, sum) = self.append(id, by);
+                Output::Appended(entries, sum)
             }
             Operation::Refuse(_) | Operation::Read | Operation::ReadSlowly => {
-                Output::Log(self.log.clone())
+                Output::Log(self.log().to_vec())
             }
         }
     }
@@ -127,19 +138,17 @@ pub struct Hosted(pub bool);
 
 impl Methods for Hosted {
     fn method(&self, kind: &str, version: u32, id: MethodId) -> Option<MethodInfo> {
-        let known = [
-            (Operation::Append(0, 0), false),
-            (Operation::AppendSlowly(0, 0), true),
-            (Operation::Refuse(0), false),
-            (Operation::Read, false),
-            (Operation::ReadSlowly, true),
-        ];
-        let found = known.iter().find(|(operation, _)| operation.method() == id);
+        let found = Operation::all(0, 0);
+        let found = found.iter().find(|operation| operation.method() == id);
         found
             .filter(|_| self.hosts(kind, version))
-            .map(|(operation, asynchronous)| MethodInfo {
+            .map(|operation| MethodInfo {
                 write: operation.writes(),
-                asynchronous: *asynchronous,
+                asynchronous: operation.is_slow(),
+                deterministic: matches!(
+                    operation,
+                    Operation::AppendMixing(..) | Operation::AppendGuessing(..)
+                ),
             })
     }
 
@@ -162,25 +171,25 @@ pub fn shared(hosts: bool) -> Arc<Hosted> {
     Arc::new(Hosted(hosts))
 }
 
-/// Runs an execution: how long it takes, and its results.
+/// Runs an execution, also one that a backup runs again: how long it takes, and its results.
 pub fn execute(execution: &Execution, dice: &mut Dice) -> (Duration, Executed) {
     let mut took = Duration::from_micros(dice.between(20, 500));
-    let decoded: Result<Journal, _> = codec::decode(&execution.state);
+    let decoded = Journal::decode(&execution.state);
     let mut ran = Vec::new();
     match decoded {
-        Ok(mut journal) => {
+        Some(mut journal) => {
             for call in &execution.calls {
                 let time = time_of(call, dice);
                 took += time.min(call.budget);
                 ran.push(if time > call.budget {
                     Ran::Failed(Failure::Deadline)
                 } else {
-                    run(&mut journal, call)
+                    run(&mut journal, call, dice)
                 });
             }
         }
-        Err(error) => {
-            let problem = error.to_string();
+        None => {
+            let problem = "no journal".to_owned();
             let cause = Cause::BadState {
                 kind: execution.kind.as_ref().to_owned(),
                 problem,
@@ -199,28 +208,19 @@ pub fn execute(execution: &Execution, dice: &mut Dice) -> (Duration, Executed) {
 }
 
 fn time_of(call: &ExecutionCall, dice: &mut Dice) -> Duration {
-    let slow = [Operation::AppendSlowly(0, 0), Operation::ReadSlowly];
-    if slow
-        .iter()
-        .any(|operation| operation.method() == call.method)
-    {
+    let slow = |one: &Operation| one.is_slow() && one.method() == call.method;
+    if Operation::all(0, 0).iter().any(slow) {
         dice.exponential(Duration::from_millis(100))
     } else {
         Duration::from_micros(dice.between(1, 50))
     }
 }
 
-fn run(journal: &mut Journal, call: &ExecutionCall) -> Ran {
+fn run(journal: &mut Journal, call: &ExecutionCall, dice: &mut Dice) -> Ran {
     let Ok((id, by)) = codec::decode::<(CallId, u64)>(&call.arguments) else {
         return Ran::Refused(Cause::Arguments("not a pair of numbers".to_owned()));
     };
-    let operations = [
-        Operation::Append(id, by),
-        Operation::AppendSlowly(id, by),
-        Operation::Refuse(id),
-        Operation::Read,
-        Operation::ReadSlowly,
-    ];
+    let operations = Operation::all(id, by);
     let Some(operation) = operations.iter().find(|one| one.method() == call.method) else {
         let method = format!("{:?}", call.method);
         return Ran::Refused(Cause::UnknownMethod {
@@ -230,6 +230,11 @@ fn run(journal: &mut Journal, call: &ExecutionCall) -> Ran {
     };
     if matches!(operation, Operation::Refuse(_)) {
         return Ran::Failed(Failure::Returned(Bytes::new()));
+    }
+    match operation {
+        Operation::AppendMixing(..) => journal.mix(id),
+        Operation::AppendGuessing(..) => journal.mix(dice.word()),
+        _ => {}
     }
     let output = journal.apply(operation);
     Ran::Returned {

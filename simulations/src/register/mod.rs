@@ -4,9 +4,11 @@
 pub mod ambush;
 mod audit;
 mod clients;
+mod copies;
 pub mod hints;
 pub mod journal;
 mod known;
+pub mod state;
 pub mod tracked;
 pub mod workload;
 
@@ -15,6 +17,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use objects_proto::config::ObjectsConfig;
 use objects_proto::directory::DirectoryRecord;
+use objects_proto::frame::{self, FrameError};
 use objects_proto::machine::{Command, Event, Ticket};
 use objects_proto::message::Message;
 use objects_proto::object::ObjectId;
@@ -28,11 +31,12 @@ use self::journal::{KIND, LEASED, STALE};
 use self::tracked::Tracked;
 use self::workload::Place;
 use crate::directory::{Directory, DirectoryConditions, online};
-use crate::environment::{Ending, Environment, Start, Transmitted, over_the_wire};
+use crate::environment::{Ending, Environment, Start, Transmitted};
 use crate::faults::{Fault, FaultPlan};
 use crate::kernel::Kernel;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
+use crate::trace::RunningHash;
 use crate::world::World;
 
 /// Nodes that only call.
@@ -46,6 +50,8 @@ const STOPPED: Duration = Duration::from_secs(1);
 
 /// Inputs between two checks of a machine's own invariants.
 const CHECK_EVERY: u64 = 32;
+/// Inputs between two comparisons of all copies.
+const COMPARE_EVERY: u64 = 128;
 
 type ObjectsKernel = Kernel<Objects, Alarm>;
 
@@ -89,6 +95,8 @@ pub struct Register {
     names: u64,
     handled: u64,
     pace: Duration,
+    /// After this time an unused session is closed.
+    session_idle: Duration,
     healed_at: Option<Instant>,
 }
 
@@ -148,6 +156,7 @@ impl Register {
             _ => 3,
         };
         let conditions = DirectoryConditions::any(&mut dice);
+        let mut sizes = seed.child("sizes").dice();
         Self {
             hosts,
             mutation,
@@ -155,7 +164,7 @@ impl Register {
             hints: Hints::new(hosts, seed),
             directory: Directory::new(conditions, seed),
             ambushes,
-            objects: tracked(&mut dice, objects),
+            objects: tracked(&mut dice, &mut sizes, objects),
             places: (0..places)
                 .map(|place| Place {
                     object: place % objects,
@@ -167,6 +176,11 @@ impl Register {
             names: 0,
             handled: 0,
             pace: Duration::from_millis(dice.between(150, 1_000)),
+            session_idle: if sizes.chance(0.5) {
+                sizes.duration(Duration::from_secs(5), Duration::from_secs(20))
+            } else {
+                ObjectsConfig::default().timings.session_idle
+            },
             dice,
             healed_at: None,
         }
@@ -192,15 +206,16 @@ impl Register {
     }
 }
 
-/// Objects of all kinds, two and two alike.
-fn tracked(dice: &mut Dice, count: usize) -> Vec<Tracked> {
+/// Objects of all kinds, two and two alike, and of several sizes.
+fn tracked(dice: &mut Dice, sizes: &mut Dice, count: usize) -> Vec<Tracked> {
     let mut kind = || match dice.below(20) {
         0..=7 => KIND,
         8..=17 => LEASED,
         _ => STALE,
     };
     let pairs = (0..count.div_ceil(2)).flat_map(|_| [kind(); 2]);
-    pairs.take(count).map(Tracked::new).collect()
+    let made = |kind| Tracked::new(kind).beginning_as(workload::journal(sizes));
+    pairs.take(count).map(made).collect()
 }
 
 impl Environment<Objects> for Register {
@@ -208,7 +223,8 @@ impl Environment<Objects> for Register {
 
     fn start(&mut self, _kernel: &mut ObjectsKernel, start: Start) -> Objects {
         let methods = journal::shared(start.node < self.hosts);
-        let config = ObjectsConfig::default();
+        let mut config = ObjectsConfig::default();
+        config.timings.session_idle = self.session_idle;
         let mut machine = Objects::new(config, start.process, methods, start.seed.value());
         machine.mutate(self.mutation);
         machine
@@ -219,7 +235,15 @@ impl Environment<Objects> for Register {
     }
 
     fn transmit(&mut self, message: Message) -> Result<Transmitted<Message>, String> {
-        over_the_wire(&message)
+        let in_words = |error: FrameError| error.to_string();
+        let frame = frame::encode(&message).map_err(in_words)?;
+        let mut hash = RunningHash::default();
+        hash.bytes(&frame);
+        Ok(Transmitted {
+            bytes: frame.len(),
+            hash: hash.value(),
+            message: frame::decode(frame).map_err(in_words)?,
+        })
     }
 
     fn event(&mut self, kernel: &mut ObjectsKernel, node: u32, event: Event) {
@@ -274,6 +298,7 @@ impl Environment<Objects> for Register {
                 kernel.count("takeovers", 1);
                 self.check_leases(kernel);
             }
+            Event::ReplayDiffered { .. } => kernel.count("replays that differed", 1),
             Event::Drained { left_behind } => {
                 kernel.count("replicas left behind", u64::from(left_behind));
                 kernel.stop(node);
@@ -313,6 +338,10 @@ impl Environment<Objects> for Register {
         {
             machine.check_invariants();
             self.check_leases(kernel);
+        }
+        if self.handled.is_multiple_of(COMPARE_EVERY) {
+            let copies = copies::equal_copies(kernel);
+            kernel.check("equal_copies", copies);
         }
         self.watch_seals(kernel, node);
     }

@@ -6,7 +6,8 @@ use objects_proto::object::{Configuration, ObjectId};
 use objects_proto::reference::RawRef;
 use overlay_proto::{Duration, Instant, ProcessId};
 
-use super::journal::{Journal, Operation, Output, STALE};
+use super::journal::{Operation, Output, STALE};
+use super::state::Journal;
 use crate::oracle::{Anomaly, CallId, Class, History};
 use crate::witness;
 
@@ -18,6 +19,8 @@ const SETTLED: Duration = Duration::from_secs(5);
 pub struct Tracked {
     /// Its kind.
     pub kind: &'static str,
+    /// What it begins as.
+    pub initial: Journal,
     /// The reference that its creation gave.
     pub reference: Option<RawRef>,
     /// Nobody calls it before this.
@@ -38,6 +41,7 @@ impl Tracked {
     pub fn new(kind: &'static str) -> Self {
         Self {
             kind,
+            initial: Journal::default(),
             reference: None,
             quiet_until: Instant::ZERO,
             history: History::default(),
@@ -45,6 +49,12 @@ impl Tracked {
             majority_lost: false,
             log: None,
         }
+    }
+
+    /// The object, to be made of this journal.
+    #[must_use]
+    pub fn beginning_as(self, initial: Journal) -> Self {
+        Self { initial, ..self }
     }
 
     /// Whether this is the object with this id.
@@ -79,11 +89,11 @@ impl Tracked {
         let Some(log) = &self.log else { return Ok(()) };
         self.history.check_effects(log)?;
         if self.kind != STALE {
-            return witness::check(&Journal::default(), &self.history, log);
+            return witness::check(&self.initial, &self.history, log);
         }
         self.reads_are_of_the_past(log)?;
         let writes = self.history.only(|call| call.write);
-        witness::check(&Journal::default(), &writes, log)
+        witness::check(&self.initial, &writes, log)
     }
 
     /// A read that may be stale shows what the object once was.

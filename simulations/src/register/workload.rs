@@ -7,7 +7,8 @@ use objects_proto::outcome::Outcome;
 use objects_proto::reference::RawRef;
 use overlay_proto::{Duration, Instant, ProcessId, codec};
 
-use super::journal::{Journal, KIND_VERSION, Operation, Output};
+use super::journal::{KIND_VERSION, Operation, Output};
+use super::state::Journal;
 use crate::oracle::{Call, CallId, Class, End, Witness};
 use crate::seed::Dice;
 
@@ -28,11 +29,13 @@ pub struct Place {
 /// Draws what to call.
 pub fn draw(dice: &mut Dice, id: CallId) -> Operation {
     let by = dice.between(1, 9);
-    match dice.below(20) {
-        0..=9 => Operation::Append(id, by),
-        10 => Operation::AppendSlowly(id, by),
-        11..=12 => Operation::Refuse(id),
-        13..=18 => Operation::Read,
+    match dice.below(40) {
+        0..=12 => Operation::Append(id, by),
+        13..=18 => Operation::AppendMixing(id, by),
+        19 => Operation::AppendGuessing(id, by),
+        20..=21 => Operation::AppendSlowly(id, by),
+        22..=25 => Operation::Refuse(id),
+        26..=37 => Operation::Read,
         _ => Operation::ReadSlowly,
     }
 }
@@ -60,18 +63,28 @@ pub fn invoke(
     Command::Invoke { ticket, invocation }
 }
 
-/// The command that creates a journal of this kind, on these members if they are given.
+/// The journal that an object begins as: in two of five cases a large one.
+pub fn journal(dice: &mut Dice) -> Journal {
+    if dice.chance(0.4) {
+        Journal::with_ballast(1024 * dice.between(6, 24) as u32)
+    } else {
+        Journal::default()
+    }
+}
+
+/// The command that creates this journal under a kind, on these members if they are given.
 #[must_use]
 pub fn create(
     ticket: Ticket,
     handle: HandleId,
     (kind, factor): (&str, u8),
+    journal: &Journal,
     members: Option<Vec<ProcessId>>,
 ) -> Command {
     let creation = Creation {
         kind: kind.to_owned(),
         kind_version: KIND_VERSION,
-        state: Journal::default().encode(),
+        state: journal.encode(),
         factor,
         id: None,
         members,
