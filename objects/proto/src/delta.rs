@@ -188,7 +188,7 @@ impl Comparison<'_> {
 
     /// The part of the old state with which the chunk begins: the longer one of the two places.
     fn front(&self, chunk: Range<usize>) -> Range<usize> {
-        let places = [Some(chunk.start), self.from_the_end(chunk.start)];
+        let places = [Some(chunk.start), self.counted_from_end(chunk.start)];
         let parts = places.into_iter().flatten().filter_map(|at| {
             let old = self.old.get(at..)?;
             let length = common_front(old, &self.new[chunk.clone()]);
@@ -199,7 +199,7 @@ impl Comparison<'_> {
 
     /// The part of the old state with which the chunk ends.
     fn back(&self, chunk: Range<usize>) -> Range<usize> {
-        let places = [Some(chunk.end), self.from_the_end(chunk.end)];
+        let places = [Some(chunk.end), self.counted_from_end(chunk.end)];
         let parts = places.into_iter().flatten().filter_map(|end| {
             let old = self.old.get(..end)?;
             let length = common_back(old, &self.new[chunk.clone()]);
@@ -209,7 +209,7 @@ impl Comparison<'_> {
     }
 
     /// The place in the old state that is as far from its end as this one is in the new state.
-    fn from_the_end(&self, at: usize) -> Option<usize> {
+    fn counted_from_end(&self, at: usize) -> Option<usize> {
         (at + self.old.len()).checked_sub(self.new.len())
     }
 

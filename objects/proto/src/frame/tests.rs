@@ -11,9 +11,13 @@ use proptest::prelude::*;
 
 use self::strategies::{message, set_of};
 use super::{FRAME_BYTES_MAX, FRAME_VERSION, FrameError, decode, encode};
+use crate::delta::DELTA_PIECES_MAX;
 use crate::execution::{CallChain, Codec, RootId};
-use crate::message::{Ask, CallRequest, Message, Position, Reply, Request, Sighting};
-use crate::object::{Epoch, Lineage, MEMBERS_MAX, MethodId, ObjectId, Version};
+use crate::message::{
+    Ask, CallRequest, Change, Delta, Message, Piece, Position, REPLAY_CALLS_MAX, RegisterMessage,
+    ReplayCall, Reply, Request, Sighting, StateChange,
+};
+use crate::object::{Ballot, Epoch, Lineage, MEMBERS_MAX, MethodId, ObjectId, Version};
 use crate::outcome::{Outcome, Witness};
 use crate::session::SessionId;
 
@@ -167,6 +171,53 @@ fn lists_have_limits() {
             sighting,
         };
         assert_eq!(decode(encode(&here).unwrap()), Err(FrameError::Limits));
+    }
+}
+
+#[test]
+fn changes_of_a_state_have_limits() {
+    let accept = |state| Message::Register {
+        object: ObjectId(1),
+        message: RegisterMessage::Accept {
+            epoch: Epoch::default(),
+            ballot: Ballot::default(),
+            version: Version(2),
+            change: Change::Step {
+                base: Version(1),
+                state,
+                sessions: Vec::new(),
+                outbox: Vec::new(),
+                status: None,
+            },
+        },
+    };
+    let pieces = |count| {
+        let length = 1;
+        StateChange::Delta(Delta {
+            length,
+            digest: 0,
+            pieces: vec![Piece::Kept { at: 0, length }; count],
+        })
+    };
+    let calls = |count| {
+        let call = ReplayCall {
+            method: MethodId(1),
+            codec: Codec::Cbor,
+            arguments: Bytes::new(),
+            digest: 0,
+        };
+        StateChange::Replay(vec![call; count])
+    };
+    for fits in [pieces(DELTA_PIECES_MAX), calls(1), calls(REPLAY_CALLS_MAX)] {
+        assert!(decode(encode(&accept(fits)).unwrap()).is_ok());
+    }
+    for long in [
+        pieces(DELTA_PIECES_MAX + 1),
+        calls(0),
+        calls(REPLAY_CALLS_MAX + 1),
+    ] {
+        let frame = encode(&accept(long)).unwrap();
+        assert_eq!(decode(frame), Err(FrameError::Limits));
     }
 }
 

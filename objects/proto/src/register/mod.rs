@@ -6,9 +6,9 @@
 //!
 //! [`Replica`] reacts to messages (`accepting`), stands (`candidate`), admits calls (`requests`,
 //! `queue`), runs them (`plan`, `batch`, `maker`), ships what came of them (`round`, `ship`), runs
-//! what others shipped (`replay`) and moves to other replica sets (`reconfigure`, `finish`).
-//! `record` has the acceptor's rules; `lease` says when a read need not ask and a promise must
-//! wait.
+//! what others shipped (`replay`), forgets (`expiry`) and moves to other replica sets
+//! (`reconfigure`, `finish`). `record` has the acceptor's rules; `lease` says when a read need not
+//! ask and a promise must wait.
 
 mod accepting;
 mod batch;
