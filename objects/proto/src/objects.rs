@@ -140,7 +140,7 @@ impl Objects {
             }
             Command::Cancel(ticket) => {
                 self.ask_client(now, fx, |client, out| client.cancel(now, ticket, out));
-                self.ask_creations(fx, |creations, _, out| creations.cancel(ticket, out));
+                self.ask_creations(now, fx, |creations, _, out| creations.cancel(ticket, out));
                 self.recoveries.cancel(ticket);
             }
             Command::Release(handle) => {
@@ -186,7 +186,7 @@ impl Objects {
             fx.emit(Event::Created { ticket, result });
             return;
         }
-        self.ask_creations(fx, |creations, view, out| {
+        self.ask_creations(now, fx, |creations, view, out| {
             creations.create(now, view, ticket, creation, out);
         });
     }
@@ -196,7 +196,7 @@ impl Objects {
         if let Message::Register { object, message } = &message
             && self.creations.waits()
         {
-            self.ask_creations(fx, |creations, view, out| {
+            self.ask_creations(now, fx, |creations, view, out| {
                 creations.on_register(now, view, from, (*object, message), out);
             });
         }
@@ -229,7 +229,7 @@ impl Objects {
         self.ask_client(now, fx, |client, out| {
             client.on_link_down(now, process, reason, out);
         });
-        self.ask_creations(fx, |creations, view, out| {
+        self.ask_creations(now, fx, |creations, view, out| {
             creations.on_link_down(now, view, process, out);
         });
         self.recoveries.on_link_down(now, process, fx);
@@ -240,7 +240,9 @@ impl Objects {
         let nested = |object| self.client.open_nested_of(object);
         self.host.probe_waits(now, nested, fx);
         self.ask_client(now, fx, |client, out| client.tick(now, out));
-        self.ask_creations(fx, |creations, view, out| creations.tick(now, view, out));
+        self.ask_creations(now, fx, |creations, view, out| {
+            creations.tick(now, view, out);
+        });
         self.recoveries.tick(now, fx);
     }
 
@@ -296,6 +298,7 @@ impl Objects {
     /// Lets the creations act and takes in what they did.
     fn ask_creations(
         &mut self,
+        now: Instant,
         fx: &mut Effects,
         act: impl FnOnce(&mut Creations, &MembershipView, &mut CreationEffects),
     ) {
@@ -304,7 +307,7 @@ impl Objects {
         fx.sends.extend(out.sends);
         for (ticket, handle, session, reference) in out.created {
             self.created += 1;
-            self.client.adopt_session(handle, session, &reference);
+            self.client.adopt_session(now, handle, session, &reference);
             let result = Ok(reference);
             fx.emit(Event::Created { ticket, result });
         }

@@ -16,8 +16,8 @@ const WORK_AFTER: Duration = Duration::from_secs(30);
 
 /// How often a client rests, for so long that its session may expire.
 const RESTS: f64 = 0.02;
-/// Its longest rest.
-const REST_MAX: Duration = Duration::from_secs(30);
+/// Its longest rest: one that begins before the heal ends before calls must be served again.
+const REST_MAX: Duration = Duration::from_secs(18);
 
 impl Register {
     pub(super) fn create(&mut self, kernel: &mut ObjectsKernel, object: usize) {
@@ -56,7 +56,7 @@ impl Register {
         if stopped {
             return;
         }
-        let after = if self.dice.chance(RESTS) {
+        let after = if self.healed_at.is_none() && self.dice.chance(RESTS) {
             self.dice.duration(Duration::from_secs(5), REST_MAX)
         } else {
             self.dice.exponential(self.pace)

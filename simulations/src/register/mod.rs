@@ -97,6 +97,8 @@ pub struct Register {
     pace: Duration,
     /// After this time an unused session is closed.
     session_idle: Duration,
+    /// After this time a handle goes on under another session.
+    session_rest: Duration,
     healed_at: Option<Instant>,
 }
 
@@ -157,6 +159,7 @@ impl Register {
         };
         let conditions = DirectoryConditions::any(&mut dice);
         let mut sizes = seed.child("sizes").dice();
+        let [session_idle, session_rest] = workload::expiry(&mut seed.child("expiry").dice());
         Self {
             hosts,
             mutation,
@@ -176,11 +179,8 @@ impl Register {
             names: 0,
             handled: 0,
             pace: Duration::from_millis(dice.between(150, 1_000)),
-            session_idle: if sizes.chance(0.5) {
-                sizes.duration(Duration::from_secs(5), Duration::from_secs(20))
-            } else {
-                ObjectsConfig::default().timings.session_idle
-            },
+            session_idle,
+            session_rest,
             dice,
             healed_at: None,
         }
@@ -225,6 +225,7 @@ impl Environment<Objects> for Register {
         let methods = journal::shared(start.node < self.hosts);
         let mut config = ObjectsConfig::default();
         config.timings.session_idle = self.session_idle;
+        config.client.session_rest = self.session_rest;
         let mut machine = Objects::new(config, start.process, methods, start.seed.value());
         machine.mutate(self.mutation);
         machine

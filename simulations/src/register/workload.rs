@@ -1,6 +1,7 @@
 //! Clients: handles in many processes, calls one after the other and side by side.
 
 use objects_proto::caller::{Completion, HandleId, Invocation};
+use objects_proto::config::ObjectsConfig;
 use objects_proto::execution::Codec;
 use objects_proto::machine::{Command, Creation, Ticket};
 use objects_proto::outcome::Outcome;
@@ -69,6 +70,19 @@ pub fn journal(dice: &mut Dice) -> Journal {
         Journal::with_ballast(1024 * dice.between(6, 24) as u32)
     } else {
         Journal::default()
+    }
+}
+
+/// When sessions are closed and renewed: as by default, as closely by configuration, or so that
+/// handles are late.
+#[must_use]
+pub fn expiry(dice: &mut Dice) -> [Duration; 2] {
+    let idle = dice.duration(Duration::from_secs(12), Duration::from_secs(16));
+    let config = ObjectsConfig::default();
+    match dice.below(3) {
+        0 => [config.timings.session_idle, config.client.session_rest],
+        1 => [idle, idle / 2],
+        _ => [idle, config.client.session_rest],
     }
 }
 

@@ -175,7 +175,13 @@ impl Client {
     }
 
     /// Gives the creator's handle the session that was born with the object.
-    pub fn adopt_session(&mut self, handle: HandleId, session: SessionId, reference: &RawRef) {
+    pub fn adopt_session(
+        &mut self,
+        now: Instant,
+        handle: HandleId,
+        session: SessionId,
+        reference: &RawRef,
+    ) {
         let key = LaneKey {
             owner: Owner::Handle(handle),
             object: reference.id,
@@ -187,7 +193,7 @@ impl Client {
         };
         self.lanes
             .entry(key)
-            .or_insert_with(|| Lane::new(kind, session));
+            .or_insert_with(|| Lane::new(now, kind, session));
         self.learn(reference);
     }
 
@@ -275,8 +281,9 @@ impl Client {
         if let Some((source, _)) = call.nested() {
             self.nested.entry(source).or_default().insert(id);
         }
+        self.renew_session(now, &key, fx);
         let lane = self.lanes.entry(key);
-        lane.or_insert_with(|| Lane::new(kind, LaneSession::None))
+        lane.or_insert_with(|| Lane::new(now, kind, LaneSession::None))
             .push(id, &call);
         self.calls.insert(id, call);
         self.learn(target);
@@ -290,6 +297,25 @@ impl Client {
             return;
         }
         self.flush(now, key, fx);
+    }
+
+    /// A handle that rested goes on under another session. What it sent first under one that the
+    /// object has closed might have run, for all that anybody could tell.
+    fn renew_session(&mut self, now: Instant, key: &LaneKey, fx: &mut ClientEffects) {
+        let Some(lane) = self.lanes.get_mut(key) else {
+            return;
+        };
+        let rested = now.since(lane.used) > self.config.session_rest;
+        lane.used = now;
+        if rested
+            && lane.calls.is_empty()
+            && !lane.doubtful
+            && let LaneSession::Open { id, .. } = lane.session
+        {
+            lane.session = LaneSession::None;
+            let kind = lane.kind;
+            self.close_session(key.object, kind, id, fx);
+        }
     }
 
     /// The next call's id.

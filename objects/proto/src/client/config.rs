@@ -32,6 +32,10 @@ pub struct ClientConfig {
     /// The host is told to be done this much before the caller's deadline, so that its answer
     /// still arrives; at most a tenth of what is left.
     pub reply_margin: Duration,
+    /// A handle that made no call for so long goes on under another session: the object may have
+    /// closed its own. Less than the [`session_idle`](crate::config::Timings::session_idle) of
+    /// the hosts; if not, a first call after a rest may end as `Indeterminate(SessionExpired)`.
+    pub session_rest: Duration,
     /// How long a delivery of an outbox call may take before it is reported as indeterminate.
     pub outbox_timeout: Duration,
     /// Open calls of one handle on one object (design: 1,024).
@@ -59,6 +63,7 @@ impl Default for ClientConfig {
             view_round_hosts: 100,
             not_found_after: Duration::from_secs(2),
             reply_margin: Duration::from_millis(100),
+            session_rest: Duration::from_secs(300),
             outbox_timeout: Duration::from_secs(10),
             calls_per_handle: 1_024,
             calls: 65_536,

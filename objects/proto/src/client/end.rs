@@ -29,6 +29,7 @@ impl Client {
             return;
         }
         self.withdraw(id, fx);
+        self.leave_doubt(id);
         if let Some(call) = self.take(id, fx) {
             self.flush(now, call.key, fx);
         }
@@ -88,6 +89,9 @@ impl Client {
         witness: Option<Witness>,
         fx: &mut ClientEffects,
     ) -> Option<LaneKey> {
+        if matches!(outcome, Outcome::Indeterminate(_)) {
+            self.leave_doubt(id);
+        }
         let call = self.take(id, fx)?;
         match call.purpose {
             Purpose::Complete(ticket) => {
@@ -108,6 +112,16 @@ impl Client {
             }
         }
         Some(call.key)
+    }
+
+    /// Nobody waits for this write any more, and it may yet run.
+    fn leave_doubt(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(&id) else {
+            return;
+        };
+        if let Some(lane) = self.lanes.get_mut(&call.key) {
+            lane.doubtful |= call.may_have_run() && lane.session_of(id).is_some();
+        }
     }
 
     /// Without a session the writes that wait for one cannot run. An opening that merely took

@@ -2,6 +2,8 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
+use overlay_proto::Instant;
+
 use super::call::{Call, CallId, Purpose, What};
 use crate::caller::HandleId;
 use crate::machine::Ticket;
@@ -37,6 +39,11 @@ pub(super) struct Lane {
     /// The writes among the open calls.
     writes: BTreeMap<CallId, Write>,
     pub(super) session: LaneSession,
+    /// When its last call was made.
+    pub(super) used: Instant,
+    /// A write under its session ended, and may yet run: only under the same session is it kept
+    /// from running after later ones.
+    pub(super) doubtful: bool,
     /// The kind that the handle expects.
     pub(super) kind: MethodId,
     /// The handle is gone.
@@ -86,8 +93,10 @@ pub(super) enum Readiness {
 
 impl Lane {
     /// A lane without calls.
-    pub(super) const fn new(kind: MethodId, session: LaneSession) -> Self {
+    pub(super) const fn new(now: Instant, kind: MethodId, session: LaneSession) -> Self {
         Self {
+            used: now,
+            doubtful: false,
             calls: BTreeSet::new(),
             cursor: CallId(0),
             writes: BTreeMap::new(),

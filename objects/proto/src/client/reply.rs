@@ -131,6 +131,7 @@ impl Client {
     ) {
         self.resolve(id, number);
         if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.doubtful = false;
             lane.session = LaneSession::Open {
                 id: session,
                 next: 1,

@@ -84,7 +84,9 @@ fn the_creators_handle_needs_no_opening() {
         id,
         owner: world.me,
     });
-    world.client.adopt_session(HANDLE, id, &world.reference());
+    world
+        .client
+        .adopt_session(world.now, HANDLE, id, &world.reference());
     let ticket = world.write(5);
     assert_eq!(
         world.calls()[0].position,
@@ -360,6 +362,57 @@ fn an_expired_session_with_a_lost_attempt_is_indeterminate() {
     );
     assert_eq!(world.outcome(next), returned(3));
     assert_eq!(world.object.log, [1, 3], "the lost one never ran");
+}
+
+#[test]
+fn a_rested_handle_goes_on_under_another_session() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    let first = world.object.sessions.open[0].id;
+    world.now = world.now + Duration::from_secs(299);
+    world.write(2);
+    world.settle();
+    assert_eq!(world.object.sessions.open[0].id, first, "that was no rest");
+    // Its place knows a primary that is gone: under the old session, which the object has closed
+    // by now, nobody could tell whether the call ran there.
+    world.now = world.now + Duration::from_secs(601);
+    world.object.sessions.apply(&SessionOp::Close(first));
+    world.gone.insert(process(1));
+    world.object.primary = 2;
+    let ticket = world.write(3);
+    world.run(6 * SECOND);
+    assert_eq!(world.outcome(ticket), returned(3));
+    let open: Vec<SessionId> = world
+        .object
+        .sessions
+        .open
+        .iter()
+        .map(|one| one.id)
+        .collect();
+    assert!(open.len() == 1 && open[0] != first, "{open:?}");
+}
+
+#[test]
+fn a_handle_with_a_write_in_doubt_keeps_its_session() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    let first = world.object.sessions.open[0].id;
+    world.frozen.insert(process(1));
+    let timeout = Duration::from_millis(100);
+    let doubtful = world.invoke(Invocation {
+        timeout,
+        ..world.invocation(true, 2)
+    });
+    world.run(Duration::from_millis(150));
+    assert!(matches!(world.outcome(doubtful), Outcome::Indeterminate(_)));
+    world.frozen.clear();
+    world.now = world.now + Duration::from_secs(301);
+    let ticket = world.write(3);
+    world.settle();
+    assert_eq!(world.outcome(ticket), returned(3));
+    assert_eq!(world.object.sessions.open[0].id, first);
 }
 
 #[test]
