@@ -29,7 +29,7 @@ const ROOM: usize = 4 * 1024;
 const ANSWERS_KEPT: Duration = Duration::from_secs(60);
 
 /// How old versions are, as far as this primary has seen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Ages {
     /// At this time there was this version, oldest first.
     marks: VecDeque<(Instant, Version)>,

@@ -25,7 +25,7 @@ const WAITING_MAX: usize = 8;
 const BUDGET: Duration = Duration::from_secs(10);
 
 /// A step whose calls are being run here.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Replay {
     key: ExecutionKey,
     /// Who is to be answered.

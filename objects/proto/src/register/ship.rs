@@ -27,7 +27,7 @@ const REPLAY_SAVES_MIN: usize = 4 * 1024;
 const REPLAY_PAUSE: u32 = 64;
 
 /// A step on its way to those that hold the version before.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Shipment {
     base: Version,
     /// The step, its state in a form that needs nothing to be run.

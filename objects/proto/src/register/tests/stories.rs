@@ -8,7 +8,7 @@ use overlay_proto::Duration;
 
 use super::story::*;
 use super::world::*;
-use crate::execution::ExecutionMode;
+use crate::execution::{Execution, ExecutionMode};
 use crate::message::{Ask, Message, Position, Refusal, RegisterMessage, Reply, Sighting};
 use crate::object::{Ballot, ObjectId, Version};
 use crate::outcome::{Cause, Failure, Outcome};
@@ -294,13 +294,14 @@ fn further_reads_start_as_those_beside_a_slow_write_end() {
     }
     assert_eq!(story.world.hosts[0].executions.len(), 1 + SNAPSHOTS_MAX);
     let ended = story.world.hosts[0].executions.remove(1);
-    let executed = run(&ended);
+    let executed = run(&ended, 0);
     story.world.at(0, |replica, env, fx| {
         replica.on_executed(env, executed, fx);
     });
     let running = &story.world.hosts[0].executions;
     assert_eq!(running.len(), 1 + SNAPSHOTS_MAX, "the last read");
-    assert!(running.iter().skip(1).all(|running| running.snapshot));
+    let beside = |running: &Execution| running.mode == ExecutionMode::Snapshot;
+    assert!(running.iter().skip(1).all(beside));
 }
 
 #[test]
