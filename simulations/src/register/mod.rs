@@ -37,6 +37,7 @@ use crate::kernel::Kernel;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
 use crate::trace::RunningHash;
+use crate::traffic::Protocol;
 use crate::world::World;
 
 /// Nodes that only call.
@@ -244,6 +245,7 @@ impl Environment<Objects> for Register {
             bytes: frame.len(),
             hash: hash.value(),
             message: frame::decode(frame).map_err(in_words)?,
+            protocol: Protocol::Other,
         })
     }
 

@@ -14,8 +14,8 @@ use objects_proto::lease::Leases;
 use objects_proto::message::{Message, RegisterMessage, Reply, Request};
 use objects_proto::object::{Replica as Member, Version};
 use objects_proto::outcome::Outcome;
-use objects_proto::register::{Effects, Env, Mutation, Note, Replica, Tombstone};
-use overlay_proto::{Incarnation, Instant, PeerId, ProcessId};
+use objects_proto::register::{Effects, Env, Expiry, Mutation, Note, Replica, Tombstone};
+use overlay_proto::{Duration, Incarnation, Instant, PeerId, ProcessId};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
@@ -174,6 +174,10 @@ impl Steps {
             me: process(index),
             stamp: 2,
             methods: &Kinds,
+            expiry: Expiry {
+                session_idle: Duration::from_secs(600),
+                nested_kept: Duration::from_secs(600),
+            },
             rng: &mut rng,
             leases: &mut leases,
             mutation: self.mutation,

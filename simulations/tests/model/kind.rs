@@ -26,6 +26,7 @@ impl Methods for Kinds {
         Some(MethodInfo {
             write,
             asynchronous,
+            deterministic: false,
         })
     }
 
