@@ -59,8 +59,8 @@ impl NamingNode for Namer {
             target,
             timeout,
         };
-        let deleted = pending::ask(&self.shard, command);
-        Box::pin(async { Completion::from(deleted.await).outcome })
+        let deleted = pending::ask::<Completion>(&self.shard, command);
+        Box::pin(async { deleted.await.outcome })
     }
 
     fn inspect(

@@ -6,8 +6,8 @@
 //!
 //! Modules import only leftwards in this order: `seed · trace · traffic · queue · conditions ·
 //! network · faults · kernel · environment · world`, then the environment's parts `gossip ·
-//! directory · caller · oracle · witness · invariants`, then `scenario`, the worlds `{membership, register,
-//! finder}` and `names`, and `report · run`.
+//! directory · caller · oracle · witness · invariants`, then `scenario`, the worlds
+//! `{membership, register, finder}` and `names`, and `report · run`.
 #![forbid(unsafe_code)]
 
 pub mod caller;

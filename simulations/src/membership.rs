@@ -1,10 +1,11 @@
 //! The overlay machine in the world: joins, crashes, leaves, and one view after the heal.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod messages;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use overlay_proto::member::{MemberRecord, SignedRecord};
+use overlay_proto::member::SignedRecord;
 use overlay_proto::message::GossipBatch;
 use overlay_proto::plain_keys::PlainKeys;
 use overlay_proto::view::MembershipView;
@@ -13,6 +14,7 @@ use overlay_proto::{
     OverlayConfig, PeerId, ProcessId, Role,
 };
 
+use self::messages::{introduction, protocol};
 use crate::environment::{Ending, Environment, Start, Transmitted, Wire};
 use crate::faults::{Fault, FaultKinds, FaultPlan};
 use crate::gossip::Mesh;
@@ -23,7 +25,6 @@ use crate::invariants::view_converges;
 use crate::kernel::Kernel;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
-use crate::traffic::Protocol;
 use crate::world::World;
 
 /// A node that knows nobody asks the registry this often.
@@ -87,13 +88,8 @@ pub fn run(scenario: &Scenario, nodes: u32, seed: Seed, keep: usize) -> World<Ov
     }
     world.kernel.alarm(CHANGE_PERIOD, Alarm::Change);
     world.schedule(&plan);
-    let [crashes, pauses, cuts, leaves] = plan.counts();
-    for (name, count) in [
-        ("crashes", crashes),
-        ("pauses", pauses),
-        ("cuts", cuts),
-        ("leaves", leaves),
-    ] {
+    let names = ["crashes", "pauses", "cuts", "leaves"];
+    for (name, count) in names.into_iter().zip(plan.counts()) {
         world.kernel.count(name, count);
     }
     let end = scenario.heal_at() + Duration::from_secs(scenario.heal_seconds) + STABLE_FOR;
@@ -274,43 +270,6 @@ impl Membership {
             }
         }
         Ok(())
-    }
-}
-
-/// A record as an introducer would hand it out: believed by nobody, dialled by those who need.
-fn introduction(process: &ProcessId) -> SignedRecord {
-    let record = MemberRecord {
-        process: *process,
-        sequence: 0,
-        addresses: vec!["/memory/0".to_owned()],
-        kinds: Vec::new(),
-        capacity: 0,
-        load: 0,
-        labels: Vec::new(),
-        leaving: false,
-        stamp: 0,
-    };
-    SignedRecord::sign(&record, &PlainKeys(process.peer))
-}
-
-/// What an overlay's message is sent for.
-#[must_use]
-pub fn protocol(message: &Message) -> Protocol {
-    match message {
-        Message::Probe { .. }
-        | Message::Ack { .. }
-        | Message::ProbeRequest { .. }
-        | Message::ProbeReport { .. } => Protocol::Probes,
-        Message::Sync { .. }
-        | Message::Buckets { .. }
-        | Message::Summary { .. }
-        | Message::Records { .. } => Protocol::AntiEntropy,
-        Message::Greeting { .. }
-        | Message::GetList { .. }
-        | Message::List { .. }
-        | Message::ClusterRequest
-        | Message::Cluster(_)
-        | Message::Goodbye { .. } => Protocol::Links,
     }
 }
 

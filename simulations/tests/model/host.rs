@@ -99,10 +99,13 @@ pub(crate) struct Step {
     pub(crate) told: Vec<Told>,
 }
 
+/// A state of a process, as its index and print, and an event.
+type Happening = (usize, u64, Event);
+
 /// The steps that were worked out, and the messages by number.
 pub(crate) struct Steps {
     mutation: Option<Mutation>,
-    known: Mutex<HashMap<(usize, u64, Event), Option<Arc<Step>>>>,
+    known: Mutex<HashMap<Happening, Option<Arc<Step>>>>,
     messages: RwLock<Vec<Arc<Envelope>>>,
 }
 

@@ -157,6 +157,17 @@ pub(crate) struct Carried {
     used: BTreeMap<SessionId, Instant>,
 }
 
+impl Primary {
+    /// Whether a read may run beside what is under way.
+    pub(crate) const fn reads_beside(&self) -> bool {
+        match &self.phase {
+            Phase::Idle => false,
+            Phase::Executing(running) => running.alone,
+            Phase::Round(_) => self.before.is_some(),
+        }
+    }
+}
+
 impl Replica {
     /// Becomes primary under the promised ballot and, unless the object is brand-new, ships its
     /// value so that a majority holds it under this ballot.

@@ -117,13 +117,8 @@ impl Replica {
                 "the object's queue",
             ))));
         }
-        let reads = !is_write(&item);
+        let beside = !is_write(&item) && primary.reads_beside();
         primary.queue.push(item);
-        let beside = match &primary.phase {
-            Phase::Idle => false,
-            Phase::Executing(running) => reads && running.alone,
-            Phase::Round(_) => reads && primary.before.is_some(),
-        };
         if beside {
             self.launch_snapshots(env, fx);
         }
