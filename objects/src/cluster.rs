@@ -199,6 +199,7 @@ impl Cluster {
         let creation = Creation {
             kind: Names::KIND.to_owned(),
             kind_version: Names::VERSION,
+            mode: Names::MODE,
             state: encode_state(&Names::default())?,
             factor: self.factor,
             id: Some(ObjectId(record.id.0)),
@@ -261,6 +262,7 @@ fn root_of(record: &ClusterRecord) -> RawRef {
             process: record.founder,
             stamp: 0,
         }],
+        forks: Vec::new(),
     });
     RawRef {
         id: ObjectId(record.id.0),

@@ -139,6 +139,7 @@ mod tests {
                 number,
             },
             members: vec![Replica { process, stamp: 1 }],
+            forks: Vec::new(),
         }
     }
 

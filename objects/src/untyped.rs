@@ -6,6 +6,7 @@ use bytes::Bytes;
 use objects_proto::caller::Invocation;
 use objects_proto::error::{CallError, MethodFailure};
 use objects_proto::execution::Codec;
+use objects_proto::mode::Mode;
 use objects_proto::naming::{self, NewObject};
 use objects_proto::object::{MethodId, ObjectId};
 use objects_proto::outcome::{Cause, Failure, Outcome};
@@ -65,14 +66,19 @@ impl Node {
     ) -> Result<RawRef> {
         let view = self.members();
         let hosted = view.hosts().filter_map(|member| member.record.kind(kind));
-        let version = hosted.map(|kind| kind.version).max();
-        let version = version.ok_or_else(|| Error::UnknownKind(kind.to_owned()))?;
+        let newest = hosted.max_by_key(|kind| kind.version);
+        let hosted = newest.ok_or_else(|| Error::UnknownKind(kind.to_owned()))?;
         let encoded = codec::encode(&state)
             .map_err(|error| Error::NotExecuted(Cause::Arguments(error.to_string())))?;
         let parts = self.parts();
         let object = NewObject {
             kind: kind.to_owned(),
-            kind_version: version,
+            kind_version: hosted.version,
+            mode: if hosted.weak {
+                Mode::Weak
+            } else {
+                Mode::Strong
+            },
             state: Bytes::from(encoded),
             factor: parts.factor,
             timeout,

@@ -77,6 +77,9 @@ use proc_macro::TokenStream;
 /// - `name = "shop.Counter"`: the kind's name, the type's name by default. One name, one kind,
 ///   in the whole cluster.
 /// - `version = 2`: raise it when older programs could not read the state any more, 1 by default.
+/// - `mode = "weak"`: calls do not wait for the replicas, and a primary that dies or is cut off
+///   may take some of what it answered with it. `objects::Mode` says what is promised then. By
+///   default (`"strong"`) a call is answered when a majority holds what it did.
 /// - `reads = "lease"`: reads are answered without a round trip between the replicas, as long as
 ///   the primary holds leases from a majority of them. They are as current as the usual reads if
 ///   no two clocks differ in rate by 1.5 % or more; a primary that dies is replaced up to 3 s

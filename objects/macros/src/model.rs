@@ -17,6 +17,8 @@ pub(crate) struct Kind {
     pub(crate) name: String,
     /// Version of state and methods.
     pub(crate) version: u32,
+    /// Whether its calls wait for a majority, if the user said so.
+    pub(crate) mode: Option<Ident>,
     /// How its reads are made sure to be current, if the user said so.
     pub(crate) reads: Option<Ident>,
     /// The module with everything that generated code names.

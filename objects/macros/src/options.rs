@@ -16,6 +16,8 @@ pub(crate) struct Options {
     pub(crate) name: Option<LitStr>,
     /// Version of state and methods.
     pub(crate) version: Option<LitInt>,
+    /// Whether calls wait for a majority: a variant of `Mode`.
+    pub(crate) mode: Option<Ident>,
     /// How reads are made sure to be current: a variant of `Reads`.
     pub(crate) reads: Option<Ident>,
     /// Fields that get a read.
@@ -50,12 +52,13 @@ impl Parse for Options {
             match key.to_string().as_str() {
                 "name" => once(&key, &mut options.name, named(input)?)?,
                 "version" => once(&key, &mut options.version, version(input)?)?,
+                "mode" => once(&key, &mut options.mode, mode(input)?)?,
                 "reads" => once(&key, &mut options.reads, reads(input)?)?,
                 "crate" => once(&key, &mut options.root, root(input)?)?,
                 "get" => options.getters.extend(getters(input)?),
                 other => {
-                    let known = "`name = \"…\"`, `version = N`, `reads = \"…\"`, \
-                                 `get(field: Type)`, `crate = path`";
+                    let known = "`name = \"…\"`, `version = N`, `mode = \"…\"`, \
+                                 `reads = \"…\"`, `get(field: Type)`, `crate = path`";
                     let text = format!("`{other}` is not an option of `#[shared]`: {known}");
                     return Err(Error::new(key.span(), text));
                 }
@@ -63,6 +66,12 @@ impl Parse for Options {
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;
             }
+        }
+        if let (Some(mode), Some(reads)) = (&options.mode, &options.reads)
+            && mode == "Weak"
+        {
+            let text = "in weak mode the primary answers reads at once: `reads` has no meaning";
+            return Err(Error::new(reads.span(), text));
         }
         Ok(options)
     }
@@ -102,6 +111,20 @@ fn version(input: ParseStream<'_>) -> syn::Result<LitInt> {
     let version: LitInt = input.parse()?;
     version.base10_parse::<u32>()?;
     Ok(version)
+}
+
+fn mode(input: ParseStream<'_>) -> syn::Result<Ident> {
+    input.parse::<Token![=]>()?;
+    let written: LitStr = input.parse()?;
+    let variant = match written.value().as_str() {
+        "strong" => "Strong",
+        "weak" => "Weak",
+        other => {
+            let text = format!("`{other}` is neither `strong` nor `weak`");
+            return Err(Error::new(written.span(), text));
+        }
+    };
+    Ok(Ident::new(variant, written.span()))
 }
 
 fn reads(input: ParseStream<'_>) -> syn::Result<Ident> {

@@ -81,6 +81,7 @@ pub(crate) fn kind(options: &Options, block: &mut ItemImpl) -> syn::Result<Kind>
         ident,
         name,
         version,
+        mode: options.mode.clone(),
         reads: options.reads.clone(),
         private,
         methods,

@@ -65,8 +65,24 @@ pub struct Timings {
     /// The time assumption of awaited nested calls: none is repeated later than this after it
     /// ran (reliability research 3.4: twice the longest delivery and more).
     pub nested_kept: Duration,
+    /// Weak objects.
+    pub weak: WeakTimings,
     /// First pause after an outbox delivery without a definite end; doubled up to 20 times it.
     pub outbox_retry: Duration,
+}
+
+/// When what happens to objects in weak mode (reliability research 3.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WeakTimings {
+    /// A primary ships what it answered this long after it last did, to the next tick.
+    pub ship: Duration,
+    /// A process that is silent is replaced after this time, unless another member hears it.
+    pub wait: Duration,
+    /// A candidate collects copies for so long; twice as long if it reaches a minority.
+    pub collect: Duration,
+    /// A primary that shipped and heard no other member for so long executes nothing any more:
+    /// it may have been replaced. [`Duration::MAX`] to go on for ever.
+    pub isolated: Duration,
 }
 
 /// How much this node takes on.
@@ -128,7 +144,19 @@ impl Default for Timings {
             lease_idle: Duration::from_secs(5),
             session_idle: Duration::from_secs(600),
             nested_kept: Duration::from_secs(600),
+            weak: WeakTimings::default(),
             outbox_retry: Duration::from_millis(100),
+        }
+    }
+}
+
+impl Default for WeakTimings {
+    fn default() -> Self {
+        Self {
+            ship: Duration::from_millis(20),
+            wait: Duration::from_millis(200),
+            collect: Duration::from_millis(200),
+            isolated: Duration::from_secs(10),
         }
     }
 }

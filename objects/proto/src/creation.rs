@@ -257,6 +257,7 @@ impl Creations {
             configuration: Configuration {
                 epoch: first_epoch(),
                 members,
+                forks: Vec::new(),
             },
             stored: BTreeSet::new(),
             refused: BTreeSet::new(),

@@ -98,6 +98,12 @@ impl Delta {
 }
 
 impl StateChange {
+    /// A change to the whole of `new`, or none.
+    #[must_use]
+    pub fn whole(new: Option<&Bytes>) -> Self {
+        new.map_or(Self::Kept, |new| Self::Whole(new.clone()))
+    }
+
     /// The smallest form of a change that needs nothing to be run. `new` is `None` if no call
     /// changed the state.
     #[must_use]

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use overlay_proto::codec;
 use serde::{Deserialize, Serialize};
 
-use crate::object::{Configuration, MEMBERS_MAX, ObjectId};
+use crate::object::{Configuration, FORKS_MAX, MEMBERS_MAX, ObjectId};
 
 /// Longest encoded record, bytes.
 pub const RECORD_BYTES_MAX: usize = 2 * 1024;
@@ -41,7 +41,9 @@ impl DirectoryRecord {
     pub fn decode(object: ObjectId, bytes: &[u8]) -> Option<Self> {
         let record: Self = codec::decode_limited(bytes, RECORD_BYTES_MAX).ok()?;
         let members = record.configuration.members.len();
-        (record.object == object && (1..=MEMBERS_MAX).contains(&members)).then_some(record)
+        let forks = record.configuration.forks.len();
+        let possible = (1..=MEMBERS_MAX).contains(&members) && forks <= FORKS_MAX;
+        (record.object == object && possible).then_some(record)
     }
 }
 
@@ -52,7 +54,7 @@ mod tests {
     use overlay_proto::{Incarnation, PeerId, ProcessId};
 
     use super::*;
-    use crate::object::{Epoch, Replica};
+    use crate::object::{Epoch, Fork, Lineage, Replica, Version};
 
     fn record(members: usize) -> DirectoryRecord {
         let process = ProcessId {
@@ -69,6 +71,13 @@ mod tests {
             configuration: Configuration {
                 epoch: Epoch::default(),
                 members: vec![member; members],
+                forks: vec![
+                    Fork {
+                        lineage: Lineage::default(),
+                        version: Version(u64::MAX)
+                    };
+                    FORKS_MAX
+                ],
             },
         }
     }

@@ -16,6 +16,7 @@ use crate::arguments::Arguments;
 use crate::context::Context;
 use crate::depth::{STATE_DEPTH_MAX, is_shallow};
 use crate::method::Method;
+use crate::mode::Mode;
 use crate::object::MethodId;
 use crate::outcome::Cause;
 use crate::reads::Reads;
@@ -33,6 +34,9 @@ pub trait Kind: Send + Sync {
 
     /// Version of its state and methods.
     fn version(&self) -> u32;
+
+    /// Whether calls wait for a majority.
+    fn mode(&self) -> Mode;
 
     /// How its reads are made sure to be current.
     fn reads(&self) -> Reads;
@@ -110,6 +114,7 @@ impl KindTable {
         let hosted = |kind: &Arc<dyn Kind>| HostedKind {
             name: kind.name().to_string(),
             version: kind.version(),
+            weak: kind.mode() == Mode::Weak,
             methods: kind
                 .methods()
                 .iter()
@@ -208,6 +213,10 @@ impl<K: SharedObject> Kind for Typed<K> {
 
     fn version(&self) -> u32 {
         K::VERSION
+    }
+
+    fn mode(&self) -> Mode {
+        K::MODE
     }
 
     fn reads(&self) -> Reads {

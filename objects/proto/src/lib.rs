@@ -30,6 +30,7 @@ pub mod lease;
 pub mod machine;
 pub mod message;
 pub mod method;
+pub mod mode;
 pub mod naming;
 pub mod object;
 pub mod objects;

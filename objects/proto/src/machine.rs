@@ -10,9 +10,11 @@ use overlay_proto::{Duration, ProcessId};
 use crate::caller::{Completion, HandleId, Invocation};
 use crate::execution::{Executed, Execution};
 use crate::message::Description;
+use crate::mode::Mode;
 use crate::object::{Configuration, Epoch, ObjectId, Version};
 use crate::outcome::Cause;
 use crate::reference::RawRef;
+use crate::register::Lost;
 
 /// Chosen by the driver to find whoever waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -95,6 +97,8 @@ pub struct Creation {
     pub kind: String,
     /// The kind's version.
     pub kind_version: u32,
+    /// Whether its calls wait for a majority of the replicas.
+    pub mode: Mode,
     /// The encoded initial state.
     pub state: Bytes,
     /// Replicas wanted.
@@ -181,6 +185,14 @@ pub enum Event {
         object: ObjectId,
         /// The new set.
         configuration: Configuration,
+    },
+    /// What this process held of a weak object was discarded: another line of primaries went on
+    /// with the object.
+    Lost {
+        /// The object.
+        object: ObjectId,
+        /// What.
+        lost: Lost,
     },
     /// How many replicas this node holds now; coalesced.
     Load(u32),

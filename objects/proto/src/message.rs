@@ -18,6 +18,7 @@ use overlay_proto::{Duration, ProcessId};
 use serde::{Deserialize, Serialize};
 
 use crate::execution::{CallChain, Codec, RootId};
+use crate::mode::Mode;
 use crate::object::{Ballot, Configuration, Epoch, MethodId, ObjectId, Version};
 use crate::outcome::{Cause, Outcome, Witness};
 use crate::reads::Reads;
@@ -288,6 +289,8 @@ pub struct Description {
     pub learners: Vec<ProcessId>,
     /// Replicas wanted.
     pub factor: u8,
+    /// Whether calls wait for a majority.
+    pub mode: Mode,
     /// How its primary makes sure that reads are current.
     pub reads: Reads,
     /// Size of the encoded state, bytes.

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Most members of one replica set.
 pub const MEMBERS_MAX: usize = 9;
 
+/// Most forks that a replica set remembers: the newest.
+pub const FORKS_MAX: usize = 8;
+
 /// The identity of an object: 128 random bits. An id has exactly one first configuration.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectId(pub u128);
@@ -89,6 +92,15 @@ pub struct Replica {
     pub stamp: u64,
 }
 
+/// Where the line of replica sets that an object goes on in left another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Fork {
+    /// The line that was left.
+    pub lineage: Lineage,
+    /// Its last version that is also one of this object's.
+    pub version: Version,
+}
+
 /// A replica set: who votes, in the order that gives member indices.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Configuration {
@@ -96,9 +108,43 @@ pub struct Configuration {
     pub epoch: Epoch,
     /// The members; index 0 is the first primary. 1 to [`MEMBERS_MAX`].
     pub members: Vec<Replica>,
+    /// The lines that the object comes from, oldest first: one for each takeover in weak mode,
+    /// and each recovery. At most [`FORKS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forks: Vec<Fork>,
 }
 
 impl Configuration {
+    /// The forks of a line that leaves this one after `version`.
+    #[must_use]
+    pub fn forked_at(&self, version: Version) -> Vec<Fork> {
+        let lineage = self.epoch.lineage;
+        let mut forks = self.forks.clone();
+        forks.push(Fork { lineage, version });
+        let surplus = forks.len().saturating_sub(FORKS_MAX);
+        forks.drain(..surplus);
+        forks
+    }
+
+    /// The newest version, of those up to `version` in this line, that `other`'s line has too;
+    /// 0 if none is known to be.
+    #[must_use]
+    pub fn shared_with(&self, version: Version, other: &Self) -> Version {
+        let lineage = self.epoch.lineage;
+        let newest = Fork { lineage, version };
+        let mine = core::iter::once(&newest).chain(self.forks.iter().rev());
+        for fork in mine {
+            if fork.lineage == other.epoch.lineage {
+                return fork.version;
+            }
+            let theirs = other.forks.iter().find(|one| one.lineage == fork.lineage);
+            if let Some(theirs) = theirs {
+                return fork.version.min(theirs.version);
+            }
+        }
+        Version(0)
+    }
+
     /// How many members make a majority: floor(n/2)+1 of the configuration, never of a view.
     #[must_use]
     pub fn majority(&self) -> usize {
@@ -158,5 +204,58 @@ impl fmt::Display for Epoch {
                 self.lineage.number, self.lineage.tag, self.number
             )
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(tag: u32, forks: &[(u32, u64)]) -> Configuration {
+        let lineage = |tag| Lineage { number: 0, tag };
+        let forks = forks.iter().map(|(tag, version)| Fork {
+            lineage: lineage(*tag),
+            version: Version(*version),
+        });
+        Configuration {
+            epoch: Epoch {
+                lineage: lineage(tag),
+                number: 1,
+            },
+            members: Vec::new(),
+            forks: forks.collect(),
+        }
+    }
+
+    #[test]
+    fn two_lines_share_what_came_before_they_parted() {
+        let root = line(0, &[]);
+        let (left, right) = (line(1, &[(0, 100)]), line(2, &[(0, 90)]));
+        let later = line(3, &[(0, 100), (1, 150)]);
+        let stranger = line(9, &[]);
+        let shared = |of: &Configuration, version, with| of.shared_with(Version(version), with).0;
+        assert_eq!(shared(&root, 120, &left), 100);
+        assert_eq!(shared(&root, 80, &left), 80);
+        assert_eq!(shared(&left, 130, &right), 90);
+        assert_eq!(shared(&left, 170, &later), 150);
+        assert_eq!(shared(&later, 200, &left), 150);
+        assert_eq!(shared(&right, 130, &later), 90);
+        assert_eq!(shared(&left, 130, &root), 100);
+        assert_eq!(shared(&left, 130, &stranger), 0);
+        assert_eq!(shared(&left, 130, &left), 130);
+    }
+
+    #[test]
+    fn the_oldest_forks_are_forgotten() {
+        let mut set = line(0, &[]);
+        for tag in 1..=20 {
+            set = Configuration {
+                forks: set.forked_at(Version(u64::from(tag))),
+                ..line(tag, &[])
+            };
+        }
+        assert_eq!(set.forks.len(), FORKS_MAX);
+        let newest = set.forks.last().map(|fork| fork.version);
+        assert_eq!(newest, Some(Version(20)));
     }
 }

@@ -213,6 +213,9 @@ impl Objects {
                     client.on_here(now, from, object, sighting, out);
                 });
             }
+            Message::Surveyed { id, copy } if !Recoveries::owns(id) => {
+                self.host.on_inquired(now, from, id, copy, fx);
+            }
             Message::Surveyed { id, copy } => {
                 self.recoveries.on_surveyed(now, from, id, copy, fx);
             }

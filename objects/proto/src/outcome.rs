@@ -56,6 +56,10 @@ pub enum Cause {
          good, `peer recover` restores the object from a survivor"
     )]
     NoQuorum,
+    /// A primary in weak mode has heard no other replica for so long that it may have been
+    /// replaced.
+    #[error("isolated: the object's primary reaches none of the other replicas")]
+    Isolated,
     /// No replica of the object answered at all.
     #[error("unreachable: no replica of the object answered")]
     Unreachable,

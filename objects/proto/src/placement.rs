@@ -223,6 +223,7 @@ mod tests {
             kinds: vec![HostedKind {
                 name: "Counter".to_owned(),
                 version: 1,
+                weak: false,
                 methods: Vec::new(),
             }],
             capacity: 100,

@@ -9,6 +9,7 @@ pub use crate::context::Context;
 pub use crate::error::Never;
 pub use crate::handle::Handle;
 pub use crate::method::{Method, assert_distinct};
+pub use crate::mode::Mode;
 pub use crate::object::MethodId;
 pub use crate::outcome::Cause;
 pub use crate::proxy::{Callable, Proxy};

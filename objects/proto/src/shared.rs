@@ -3,6 +3,7 @@
 use crate::arguments::Arguments;
 use crate::context::Context;
 use crate::method::Method;
+use crate::mode::Mode;
 use crate::proxy::Callable;
 use crate::reads::Reads;
 use crate::reply::Dispatch;
@@ -23,6 +24,9 @@ pub trait SharedObject: Callable + Send + 'static {
     /// Version of the state and the methods: raised by the author when an older program could
     /// not read the state any more.
     const VERSION: u32;
+
+    /// Whether its calls wait for a majority of the replicas.
+    const MODE: Mode = Mode::Strong;
 
     /// How its reads are made sure to be current.
     const READS: Reads = Reads::Quorum;

@@ -30,6 +30,9 @@ pub struct HostedKind {
     pub name: String,
     /// Version of its state and methods; only hosts of one version share an object's primary role.
     pub version: u32,
+    /// Its objects answer before a majority of their replicas holds what a call did.
+    #[serde(default)]
+    pub weak: bool,
     /// Names of its remote methods.
     pub methods: Vec<String>,
 }

@@ -74,6 +74,7 @@ impl Naming {
         life.found(Creation {
             kind: Names::KIND.to_owned(),
             kind_version: Names::VERSION,
+            mode: Names::MODE,
             state,
             factor: FACTOR,
             id: Some(ROOT),

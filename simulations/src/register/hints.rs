@@ -104,6 +104,7 @@ fn member(process: ProcessId, stamp: u64) -> Member {
             .map(|kind| HostedKind {
                 name: kind.to_owned(),
                 version: KIND_VERSION,
+                weak: false,
                 methods: Vec::new(),
             })
             .into(),

@@ -23,6 +23,10 @@ pub(super) fn items(kind: &Kind) -> TokenStream {
         let method = parts::description(kind, one);
         quote!(#(#conditions)* #method)
     });
+    let mode = kind
+        .mode
+        .as_ref()
+        .map(|mode| quote!(const MODE: #private::Mode = #private::Mode::#mode;));
     let reads = kind
         .reads
         .as_ref()
@@ -39,6 +43,7 @@ pub(super) fn items(kind: &Kind) -> TokenStream {
         impl #private::SharedObject for #target {
             const KIND: &'static str = #name;
             const VERSION: u32 = #version;
+            #mode
             #reads
             const STATE: #private::StateCodec<Self> = #state;
             const METHODS: &'static [#private::Method] = &[#(#methods),*];

@@ -2,6 +2,7 @@
 
 use objects_macros::shared;
 use objects_proto::kinds_table::{KindError, KindTable};
+use objects_proto::mode::Mode;
 use objects_proto::object::MethodId;
 use objects_proto::proxy::Proxy;
 use objects_proto::reads::Reads;
@@ -97,7 +98,7 @@ pub enum Light {
     On { level: u8 },
 }
 
-#[shared(crate = objects_proto)]
+#[shared(crate = objects_proto, mode = "weak")]
 impl Light {
     /// Sets the level; 0 turns it off.
     pub fn set(&mut self, level: u8) {
@@ -192,6 +193,9 @@ fn a_kind_is_named_after_its_type_unless_told_otherwise() {
         kinds.register::<inner::Light>(),
         Err(KindError::NameTaken("Light"))
     );
+    let mode = |name| kinds.get(name).map(|kind| kind.mode());
+    assert_eq!(mode("Light"), Some(Mode::Weak));
+    assert_eq!(mode("test.Awkward"), Some(Mode::Strong));
     let reads = |name| kinds.get(name).map(|kind| kind.reads());
     assert_eq!(reads("Light"), Some(Reads::Quorum));
     assert_eq!(reads("test.Awkward"), Some(Reads::Lease));

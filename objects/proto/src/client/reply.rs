@@ -39,7 +39,7 @@ impl Client {
             | Reply::Refused(Refusal::Final(cause)) => {
                 self.resolve(id, number);
                 self.answered(now, key.object, from, false);
-                self.on_final(now, key, id, cause, fx);
+                self.on_final(now, key, (id, from), cause, fx);
             }
             Reply::Done { outcome, witness } => {
                 self.answered(now, key.object, from, true);
@@ -87,7 +87,7 @@ impl Client {
         &mut self,
         now: Instant,
         key: LaneKey,
-        id: CallId,
+        (id, from): (CallId, ProcessId),
         cause: Cause,
         fx: &mut ClientEffects,
     ) {
@@ -101,6 +101,12 @@ impl Client {
             Cause::OutOfOrder => {
                 self.finish(now, id, Outcome::NotExecuted(cause), None, fx);
                 return;
+            }
+            Cause::Isolated => {
+                if let Some(place) = self.places.get_mut(&key.object) {
+                    place.turned_away(from);
+                }
+                false
             }
             Cause::Deleted => {
                 if let Some(place) = self.places.get_mut(&key.object) {

@@ -41,6 +41,7 @@ fn member(number: u8) -> Member {
         kinds: vec![HostedKind {
             name: String::from("Log"),
             version: 1,
+            weak: false,
             methods: vec![],
         }],
         capacity: 1,

@@ -60,6 +60,7 @@ pub(super) fn install(
         entries: Vec::new(),
     };
     let value = Value {
+        mode: creation.mode,
         kind: creation.kind.clone(),
         kind_version: creation.kind_version,
         factor: creation.factor,

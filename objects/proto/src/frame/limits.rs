@@ -7,7 +7,7 @@ use crate::message::{
     Ask, Change, Copy, Description, Message, OutboxOp, REPLAY_CALLS_MAX, Refusal, RegisterMessage,
     Reply, Sighting, StateChange, Status, Value,
 };
-use crate::object::{Configuration, MEMBERS_MAX};
+use crate::object::{Configuration, FORKS_MAX, MEMBERS_MAX};
 use crate::session::{NESTED_KEPT_MAX, SESSION_BYTES_MAX, SESSION_ENTRIES_MAX, Sessions};
 
 /// Most changes of the session table, or of the outbox, in one step.
@@ -107,6 +107,7 @@ fn chain(chain: &CallChain) -> bool {
 
 fn configuration(configuration: &Configuration) -> bool {
     (1..=MEMBERS_MAX).contains(&configuration.members.len())
+        && configuration.forks.len() <= FORKS_MAX
 }
 
 fn sighting(sighting: &Sighting) -> bool {

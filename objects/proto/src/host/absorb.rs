@@ -80,6 +80,8 @@ impl Host {
             Note::LearnerSynced(_) => {
                 self.attention.insert(object);
             }
+            Note::Lost(lost) => self.tell_lost(object, lost, fx),
+            Note::Alone => self.inquire(now, object, fx),
             Note::Retired(tombstone) => self.bury(object, tombstone),
             Note::Dropped => self.remove(&object),
         }

@@ -31,6 +31,8 @@ pub struct Counters {
     pub lease_reads: u64,
     /// Times that another process was told to wait until a lease has run out.
     pub leases_awaited: u64,
+    /// Versions of weak objects that were discarded here because another line went on.
+    pub versions_lost: u64,
     /// Outbox calls that came to a definite end.
     pub deliveries: u64,
 }

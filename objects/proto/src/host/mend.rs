@@ -27,6 +27,7 @@ struct Wish {
     kind_version: u32,
     factor: usize,
     learners: Vec<ProcessId>,
+    weak: bool,
 }
 
 impl Host {
@@ -74,6 +75,12 @@ impl Host {
             return;
         };
         let situation = self.situation(now, object, &wish);
+        if situation.is_cut_off() {
+            // Others may have gone on: this side replaces nobody, and asks around.
+            self.repairs.missed.insert(object);
+            self.inquire(now, object, fx);
+            return;
+        }
         let want = match situation.need() {
             Need::Nothing => return self.finish(now, object, &wish.learners, fx),
             Need::Shadow => 1,
@@ -121,6 +128,7 @@ impl Host {
             kind_version: value.kind_version,
             factor: usize::from(value.factor),
             learners: replica.learners(),
+            weak: replica.is_weak(),
         })
     }
 
@@ -156,6 +164,7 @@ impl Host {
             standings,
             me,
             factor: wish.factor,
+            weak: wish.weak,
             hosts: counted - usize::from(draining && me_counted && counted > 0),
         }
     }
@@ -291,6 +300,7 @@ impl Host {
                 number: configuration.epoch.number.saturating_add(1),
             },
             members,
+            forks: configuration.forks.clone(),
         };
         let proposed = self.with(now, object, fx, |replica, env, out| {
             replica.propose(env, next, first_primary, out)

@@ -10,6 +10,7 @@ mod deadlock;
 mod drain;
 mod effects;
 mod host_counts;
+mod inquiry;
 mod leases;
 mod mend;
 mod outbox;
@@ -32,12 +33,13 @@ use rand_chacha::ChaCha8Rng;
 
 use self::drain::Drain;
 use self::host_counts::HostCounts;
+use self::inquiry::Inquiries;
 use self::outbox::Deliveries;
 use self::repair::{Lost, Repairs};
 use self::silence::Silence;
 use self::slots::Slots;
 use self::takeover::Absent;
-use crate::config::ObjectsConfig;
+use crate::config::{ObjectsConfig, WeakTimings};
 use crate::execution::Deferred;
 use crate::lease::Leases;
 use crate::message::Sighting;
@@ -68,6 +70,7 @@ pub struct Host {
     repairs: Repairs,
     drain: Option<Drain>,
     deliveries: Deliveries,
+    inquiries: Inquiries,
     /// Objects whose replica set is to be looked at before this input is done with.
     attention: BTreeSet<ObjectId>,
     /// Objects whose outbox is to be looked at before this input is done with.
@@ -84,6 +87,7 @@ struct World {
     next_stamp: u64,
     leases: Leases,
     expiry: Expiry,
+    weak: WeakTimings,
     mutation: Option<Mutation>,
 }
 
@@ -97,6 +101,7 @@ impl World {
             expiry: self.expiry,
             rng: &mut self.rng,
             leases: &mut self.leases,
+            weak: &self.weak,
             mutation: self.mutation,
         }
     }
@@ -125,6 +130,7 @@ impl Host {
                     session_idle: timings.session_idle,
                     nested_kept: timings.nested_kept,
                 },
+                weak: timings.weak.clone(),
                 mutation: None,
             },
             view: MembershipView::default(),
@@ -138,6 +144,7 @@ impl Host {
             repairs: Repairs::default(),
             drain: None,
             deliveries: Deliveries::new(limits.deliveries, timings.outbox_retry),
+            inquiries: Inquiries::default(),
             attention: BTreeSet::new(),
             outboxes: BTreeSet::new(),
             load: Load::default(),

@@ -38,6 +38,8 @@ pub(crate) struct Situation<'a> {
     pub(crate) me: ProcessId,
     /// Replicas wanted.
     pub(crate) factor: usize,
+    /// The object is in weak mode.
+    pub(crate) weak: bool,
     /// Hosts that could hold a replica, members included.
     pub(crate) hosts: usize,
 }
@@ -55,6 +57,14 @@ pub(crate) enum Need {
 }
 
 impl Situation<'_> {
+    /// A weak object's primary that misses a majority of the set may be the one that is cut off.
+    #[must_use]
+    pub(crate) fn is_cut_off(&self) -> bool {
+        let members = self.standings.len();
+        let gone = self.count(|standing| standing == Standing::Gone);
+        self.weak && members - gone < self.configuration.majority()
+    }
+
     /// What is missing.
     #[must_use]
     pub(crate) fn need(&self) -> Need {
@@ -246,6 +256,7 @@ mod tests {
         Configuration {
             epoch: Epoch::default(),
             members: members.iter().copied().map(replica).collect(),
+            forks: Vec::new(),
         }
     }
 
@@ -259,6 +270,7 @@ mod tests {
             standings: standings.to_vec(),
             me: replica(1).process,
             factor: 3,
+            weak: false,
             hosts,
         }
     }

@@ -33,6 +33,7 @@ struct Watch {
     silent: Option<Instant>,
     asked: Option<Instant>,
     confirmed: BTreeSet<ProcessId>,
+    denied: BTreeSet<ProcessId>,
     askers: BTreeSet<ProcessId>,
 }
 
@@ -45,6 +46,8 @@ pub(crate) struct Finding<'a> {
     pub(crate) silent: Instant,
     /// Others that said that it is silent for them too.
     pub(crate) confirmed: &'a BTreeSet<ProcessId>,
+    /// Others that said that they hear it.
+    pub(crate) denied: &'a BTreeSet<ProcessId>,
 }
 
 impl Silence {
@@ -127,8 +130,12 @@ impl Silence {
             return false;
         };
         if !silent {
+            if watch.denied.len() < self.askers_max {
+                watch.denied.insert(from);
+            }
             return watch.confirmed.remove(&from);
         }
+        watch.denied.remove(&from);
         watch.confirmed.len() < self.askers_max && watch.confirmed.insert(from)
     }
 
@@ -164,6 +171,7 @@ impl Silence {
             since: watch.since,
             silent: watch.silent?,
             confirmed: &watch.confirmed,
+            denied: &watch.denied,
         })
     }
 
@@ -206,6 +214,7 @@ impl Silence {
             silent: None,
             asked: None,
             confirmed: BTreeSet::new(),
+            denied: BTreeSet::new(),
             askers: BTreeSet::new(),
         };
         self.watches.insert(process, watch);

@@ -35,6 +35,8 @@ pub(crate) struct Slots {
     map: BTreeMap<ObjectId, Slot>,
     by_primary: BTreeMap<ProcessId, BTreeSet<ObjectId>>,
     busy: BTreeSet<ObjectId>,
+    /// Those in weak mode whose primary this process is.
+    weak_primaries: BTreeSet<ObjectId>,
 }
 
 impl Slots {
@@ -75,6 +77,7 @@ impl Slots {
     /// Removes a replica.
     pub(crate) fn remove(&mut self, object: &ObjectId) {
         self.busy.remove(object);
+        self.weak_primaries.remove(object);
         if let Some(slot) = self.map.remove(object)
             && let Some(primary) = slot.primary
         {
@@ -91,6 +94,11 @@ impl Slots {
             self.busy.insert(*object);
         } else {
             self.busy.remove(object);
+        }
+        if slot.replica.is_weak() && slot.replica.is_primary() {
+            self.weak_primaries.insert(*object);
+        } else {
+            self.weak_primaries.remove(object);
         }
         let primary = slot.replica.believed_primary();
         let before = slot.primary;
@@ -136,6 +144,11 @@ impl Slots {
     #[must_use]
     pub(crate) fn busy(&self) -> Vec<ObjectId> {
         self.busy.iter().copied().collect()
+    }
+
+    /// Objects in weak mode whose primary this process is.
+    pub(crate) fn weak_primaries(&self) -> impl Iterator<Item = ObjectId> + '_ {
+        self.weak_primaries.iter().copied()
     }
 
     /// Whether any replica waits for time to pass.

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use overlay_proto::{Duration, Instant, LinkDown, ProcessId};
 
+use crate::config::Timings;
 use crate::host::Host;
 use crate::host::effects::Effects;
 use crate::host::silence::Finding;
@@ -134,7 +135,7 @@ impl Host {
             return;
         };
         let doubted = finding.since;
-        let rank_delay = self.config.timings.rank_delay;
+        let timings = &self.config.timings;
         let due: Vec<ObjectId> = self
             .slots
             .objects_of(&primary)
@@ -144,8 +145,8 @@ impl Host {
                 self.slots.get(object).is_some_and(|slot| {
                     slot.stood
                         .is_none_or(|stood| now.since(stood.at) >= STAND_AGAIN)
-                        && may_stand(&slot.replica, &self.world.me, &primary, &finding)
-                            .is_some_and(|rank| now >= finding.silent + rank_delay * rank)
+                        && stands_after(&slot.replica, &self.world.me, &primary, &finding, timings)
+                            .is_some_and(|after| now >= finding.silent + after)
                 })
             })
             .collect();
@@ -168,6 +169,9 @@ impl Host {
         let mut objects: BTreeSet<ObjectId> = self.slots.busy().into_iter().collect();
         objects.extend(self.repairs.shadowed.iter().copied());
         objects.extend(self.repairs.jobs.keys().copied());
+        if up {
+            objects.extend(self.slots.weak_primaries());
+        }
         for object in objects {
             self.with(now, object, fx, |replica, env, out| {
                 replica.on_link(env, process, up, out);
@@ -176,17 +180,38 @@ impl Host {
     }
 }
 
-/// This backup's turn among the members after the primary, if a majority misses the primary.
-fn may_stand(
+/// How long after a silence was certain here this backup stands, if it may.
+fn stands_after(
     replica: &Replica,
     me: &ProcessId,
     primary: &ProcessId,
     finding: &Finding<'_>,
-) -> Option<u32> {
+    timings: &Timings,
+) -> Option<Duration> {
     if !replica.is_installed_member() {
         return None;
     }
     let configuration = replica.configuration();
+    if !replica.is_weak() {
+        let rank = may_stand(configuration, me, primary, finding)?;
+        return Some(timings.rank_delay * rank);
+    }
+    // In weak mode nobody has to agree. But one that hears the primary is believed.
+    let mut others = configuration.processes();
+    if others.any(|member| finding.denied.contains(&member)) {
+        return None;
+    }
+    let turn = timings.rank_delay + timings.weak.collect;
+    Some(timings.weak.wait + turn * rank(configuration, me, primary)?)
+}
+
+/// This backup's turn among the members after the primary, if a majority misses the primary.
+fn may_stand(
+    configuration: &Configuration,
+    me: &ProcessId,
+    primary: &ProcessId,
+    finding: &Finding<'_>,
+) -> Option<u32> {
     let misses = |member: &ProcessId| member == me || finding.confirmed.contains(member);
     let votes = configuration
         .processes()

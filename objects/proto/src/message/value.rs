@@ -7,12 +7,15 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::execution::Deferred;
+use crate::mode::Mode;
 use crate::object::Configuration;
 use crate::session::Sessions;
 
 /// The content of the register: everything that a new primary needs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Value {
+    /// Whether calls wait for a majority. Fixed at creation.
+    pub mode: Mode,
     /// The kind's name.
     pub kind: String,
     /// The kind's version: only a host of the same version may stand for primary.

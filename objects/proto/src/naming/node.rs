@@ -11,6 +11,7 @@ use crate::handle::Handle;
 use crate::kinds_table::encode_state;
 use crate::machine::Creation;
 use crate::message::Description;
+use crate::mode::Mode;
 use crate::naming::error::NamingError;
 use crate::naming::names::NamesProxy;
 use crate::outcome::{Cause, Outcome};
@@ -53,6 +54,8 @@ pub struct NewObject {
     pub kind: String,
     /// The kind's version.
     pub kind_version: u32,
+    /// Whether its calls wait for a majority of the replicas.
+    pub mode: Mode,
     /// The encoded initial state.
     pub state: Bytes,
     /// Replicas wanted.
@@ -70,6 +73,7 @@ impl NewObject {
         Ok(Self {
             kind: String::from(K::KIND),
             kind_version: K::VERSION,
+            mode: K::MODE,
             state: encode_state(value)?,
             factor,
             timeout,
@@ -87,6 +91,7 @@ pub async fn create<N: NamingNode>(node: &N, object: NewObject) -> Result<Handle
     let creation = Creation {
         kind: object.kind,
         kind_version: object.kind_version,
+        mode: object.mode,
         state: object.state,
         factor: object.factor,
         id: None,

@@ -26,6 +26,7 @@ fn new_object() -> NewObject {
     NewObject {
         kind: String::from("Counter"),
         kind_version: 1,
+        mode: crate::mode::Mode::Strong,
         state: Bytes::new(),
         factor: 3,
         timeout: Duration::from_secs(10),

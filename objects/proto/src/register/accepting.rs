@@ -302,6 +302,7 @@ impl Replica {
     /// Puts a record of a newer epoch in the place of this one.
     fn replace(&mut self, env: &mut Env<'_>, record: Record, fx: &mut Effects) {
         self.end_grant(env, true);
+        self.report_lost(&record.configuration, fx);
         let sighting = Sighting::Member {
             configuration: record.configuration.clone(),
             primary: Some(record.promised.member).filter(|_| record.promised.round > 0),

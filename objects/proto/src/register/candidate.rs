@@ -52,11 +52,28 @@ pub(crate) struct Candidate {
     sends: u32,
     /// Members cannot promise before this: another one holds leases from them.
     leased: Option<Instant>,
+    /// In weak mode: few have answered.
+    doubts: bool,
     /// Requests that came meanwhile, in order.
     pub(crate) waiting: Vec<Waiting>,
 }
 
 impl Candidate {
+    /// How many members have promised, this one included.
+    pub(crate) fn answered(&self) -> usize {
+        self.promises.len()
+    }
+
+    /// How long it has stood.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.since(self.since)
+    }
+
+    /// It may have been left behind by the object. Whether that is a new thought.
+    pub(crate) const fn begins_to_doubt(&mut self) -> bool {
+        !core::mem::replace(&mut self.doubts, true)
+    }
+
     /// A member promises nothing before `until`.
     pub(crate) fn put_off(&mut self, until: Instant) {
         self.leased = self.leased.max(Some(until));
@@ -135,6 +152,7 @@ impl Replica {
             due: env.now,
             sends: 0,
             leased: None,
+            doubts: false,
             waiting: Vec::new(),
         }));
         self.send_prepares(env, fx);
@@ -210,12 +228,16 @@ impl Replica {
 
     /// With a majority's promises, goes on from the newest value among them.
     fn try_win(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
+        let weak = self.is_weak();
+        let collected = weak && self.has_collected(env, fx);
         let Role::Candidate(candidate) = &mut self.role else {
             return;
         };
-        if candidate.promises.len() < quorum(&self.record.configuration, env.mutation) {
+        let needed = quorum(&self.record.configuration, env.mutation);
+        if !collected && (weak || candidate.promises.len() < needed) {
             return;
         }
+        let answered = candidate.answered();
         let ballot = candidate.ballot;
         let how = Activation::TookOver(candidate.from);
         if let Some(best) = candidate.best.take() {
@@ -225,7 +247,11 @@ impl Replica {
             held.ballot = ballot;
         }
         let waiting = core::mem::take(&mut candidate.waiting);
-        self.become_primary(env, how, None, fx);
+        if weak {
+            self.begin_line(env, (ballot.member, answered), how, fx);
+        } else {
+            self.become_primary(env, how, None, fx);
+        }
         for mut waiting in waiting {
             let waited = env.now.since(waiting.arrived);
             waiting.request.budget = waiting.request.budget.saturating_sub(waited);
@@ -274,6 +300,9 @@ impl Replica {
     /// Sends again, gives up, tells those that wait.
     pub(super) fn tick_candidate(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
         self.send_prepares(env, fx);
+        if self.is_weak() {
+            self.try_win(env, fx);
+        }
         let Role::Candidate(candidate) = &mut self.role else {
             return;
         };

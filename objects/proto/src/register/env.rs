@@ -5,12 +5,14 @@ use alloc::vec::Vec;
 use overlay_proto::{Duration, Instant, ProcessId};
 use rand_chacha::ChaCha8Rng;
 
+use crate::config::WeakTimings;
 use crate::execution::Execution;
 use crate::lease::Leases;
 use crate::message::{Message, RegisterMessage, Reply};
 use crate::object::{Configuration, Epoch, MethodId, ObjectId, Version};
 use crate::reads::Reads;
 use crate::register::tombstone::Tombstone;
+use crate::register::weak::Lost;
 
 /// What the host knows of one method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +77,12 @@ pub enum Mutation {
     ExpiryUnshipped,
     /// A call under a session that is not known runs.
     UnknownSessionsRun,
+    /// A discarded line is not reported.
+    LossUnreported,
+    /// A primary in weak mode ships a hundred times as rarely.
+    ShipsRarely,
+    /// A primary in weak mode goes on though it hears nobody.
+    NeverIsolated,
 }
 
 /// How long a primary remembers what is not used.
@@ -101,8 +109,10 @@ pub struct Env<'a> {
     pub methods: &'a dyn Methods,
     /// How long what is not used is remembered.
     pub expiry: Expiry,
-    /// For backoff only.
+    /// For backoff, and to name lines.
     pub rng: &'a mut ChaCha8Rng,
+    /// When what happens in weak mode.
+    pub weak: &'a WeakTimings,
     /// What this process granted, and holds.
     pub leases: &'a mut Leases,
     /// A rule broken on purpose, in tests only.
@@ -170,6 +180,10 @@ pub enum Note {
     OutboxChanged,
     /// A learner holds the newest chosen version.
     LearnerSynced(ProcessId),
+    /// What this copy holds is discarded: the object went on without it.
+    Lost(Lost),
+    /// A weak object's replica cannot tell whether the object went on elsewhere: ask around.
+    Alone,
     /// Drop the replica and keep this.
     Retired(Tombstone),
     /// Drop the replica: it was a learner that is not needed.

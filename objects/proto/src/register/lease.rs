@@ -23,6 +23,9 @@ impl Replica {
         if !primary.confirmed || !self.goes_on(env.mutation) {
             return false;
         }
+        if primary.weak.is_some() {
+            return true;
+        }
         match primary.reads {
             Reads::Quorum => false,
             Reads::Stale => true,
@@ -41,7 +44,7 @@ impl Replica {
     /// Whether these many answers may leave now.
     pub(super) fn answers_freely(&self, env: &mut Env<'_>, count: usize) -> bool {
         let freely = self.reads_freely(env);
-        if freely {
+        if freely && !self.is_weak() {
             env.leases.answered += count as u64;
         }
         freely || env.mutation == Some(Mutation::ReadsUnchecked)

@@ -8,7 +8,8 @@
 //! `queue`), runs them (`plan`, `batch`, `maker`), ships what came of them (`round`, `ship`), runs
 //! what others shipped (`replay`), forgets (`expiry`) and moves to other replica sets
 //! (`reconfigure`, `finish`). `record` has the acceptor's rules; `lease` says when a read need not
-//! ask and a promise must wait.
+//! ask and a promise must wait, `weak` what is different for objects whose calls do not wait for
+//! a majority.
 
 mod accepting;
 mod batch;
@@ -32,11 +33,13 @@ mod ship;
 mod snapshots;
 mod status;
 mod tombstone;
+mod weak;
 
 pub use env::{Activation, Effects, Env, Expiry, MethodInfo, Methods, Mutation, Note};
 pub use queue::{QUEUE_BYTES_MAX, QUEUE_CALLS_MAX};
 pub use replica::{Holder, LearnerStatus, ProposeError, Replica, WaitingCall};
 pub use tombstone::Tombstone;
+pub use weak::Lost;
 
 pub(crate) use replica::Role;
 pub(crate) use round::quorum;

@@ -9,6 +9,7 @@ use overlay_proto::{Duration, Instant, ProcessId};
 
 use crate::execution::ExecutionKey;
 use crate::message::{Message, Refusal, Reply, Sighting};
+use crate::mode::Mode;
 use crate::object::{Ballot, Version};
 use crate::reads::Reads;
 use crate::register::batch::Planned;
@@ -16,6 +17,7 @@ use crate::register::expiry::Ages;
 use crate::register::proposal::Proposal;
 use crate::register::queue::{Addresses, CallKey, Item, Queue};
 use crate::register::round::Round;
+use crate::register::weak::Weak;
 use crate::register::{Activation, Effects, Env, Note, Replica, Role};
 use crate::session::SessionId;
 
@@ -26,6 +28,8 @@ pub(crate) struct Primary {
     pub(crate) how: Activation,
     /// How reads of its kind are made sure to be current.
     pub(crate) reads: Reads,
+    /// In weak mode: what was answered and not shipped.
+    pub(crate) weak: Option<Box<Weak>>,
     /// A majority has accepted this ballot: nobody else's older value is newer.
     pub(crate) confirmed: bool,
     /// The newest version that is known to be chosen; counts once confirmed.
@@ -199,6 +203,7 @@ impl Replica {
         self.role = Role::Primary(Box::new(Primary {
             ballot: self.record.promised,
             how,
+            weak: (held.value.mode == Mode::Weak).then(Box::default),
             reads: env.methods.reads(&held.value.kind, held.value.kind_version),
             confirmed: false,
             chosen: held.version,

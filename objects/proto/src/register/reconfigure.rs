@@ -134,6 +134,7 @@ impl Replica {
                 process: env.me,
                 stamp: env.stamp,
             }],
+            forks: self.record.configuration.forked_at(self.record.newest().1),
         };
         let deleted = self.record.status() == Some(&Status::Deleted);
         if self.ended || deleted || epoch.lineage <= self.record.epoch().lineage {
@@ -184,7 +185,17 @@ impl Replica {
             self.begin_finish(env, fx);
         } else {
             let sighting = sighting.clone();
-            self.retire(Tombstone { epoch, sighting }, fx);
+            let weak = self.is_weak();
+            self.retire(
+                Tombstone {
+                    epoch,
+                    sighting: sighting.clone(),
+                },
+                fx,
+            );
+            if weak {
+                self.follow(env, &sighting, fx);
+            }
         }
     }
 
@@ -224,6 +235,9 @@ impl Replica {
 
     /// Ends this replica for good.
     pub(super) fn retire(&mut self, tombstone: Tombstone, fx: &mut Effects) {
+        if let Sighting::Member { configuration, .. } = &tombstone.sighting {
+            self.report_lost(configuration, fx);
+        }
         self.step_down(&tombstone.sighting, fx);
         self.finish = None;
         self.ended = true;

@@ -144,6 +144,9 @@ impl Replica {
         } else {
             peer.awaited = false;
         }
+        if up && primary.weak.is_some() {
+            self.ask_whether_primary(process, fx);
+        }
         self.tick(env, fx);
     }
 
@@ -157,6 +160,7 @@ impl Replica {
             Role::Candidate(_) => self.tick_candidate(env, fx),
             Role::Primary(_) => {
                 self.give_up_learners(env.now);
+                self.ship_unshipped(env, fx);
                 self.resend(env, fx);
                 self.expire(env.now, fx);
                 self.drive(env, fx);
@@ -178,6 +182,7 @@ impl Replica {
                 matches!(primary.phase, Phase::Round(_))
                     || primary.proposal.is_some()
                     || !primary.queue.is_empty()
+                    || primary.weak.as_ref().is_some_and(|weak| weak.waits())
                     || self.has_laggards()
             }
         };

@@ -47,6 +47,10 @@ impl Replica {
             }),
             Role::Primary(_) => {
                 let id = request.id;
+                if let Some(refusal) = self.refuses_alone(env, &request.ask, fx) {
+                    fx.reply(from, id, refusal);
+                    return;
+                }
                 match self.admit(env, from, request, fx) {
                     None => self.drive(env, fx),
                     Some(reply) => fx.reply(from, id, reply),

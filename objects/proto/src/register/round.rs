@@ -83,6 +83,9 @@ impl Replica {
         };
         answers.append(&mut primary.answers);
         primary.rounds += 1;
+        if let Some(weak) = &mut primary.weak {
+            weak.ships_whole();
+        }
         // A member may have stored the value that an unconfirmed primary was installed with
         // before the reads came: only a check behind the confirmation is proof for them.
         let (ask, then_check) = match ask {
@@ -128,7 +131,9 @@ impl Replica {
             return false;
         };
         let needed = quorum(&self.record.configuration, env.mutation);
-        if round.acks.len() < needed || awaits_learner(primary, &self.record, round, env.now) {
+        let asks = primary.weak.is_none();
+        let lacks = round.acks.len() < needed;
+        if asks && (lacks || awaits_learner(primary, &self.record, round, env.now)) {
             return false;
         }
         let Phase::Round(round) = core::mem::replace(&mut primary.phase, Phase::Idle) else {
@@ -160,7 +165,7 @@ impl Replica {
     }
 
     /// Says what became known with a chosen version.
-    fn note_chosen(&mut self, first: bool, fx: &mut Effects) {
+    pub(super) fn note_chosen(&mut self, first: bool, fx: &mut Effects) {
         let Role::Primary(primary) = &mut self.role else {
             return;
         };

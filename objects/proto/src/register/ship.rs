@@ -37,6 +37,15 @@ pub(crate) struct Shipment {
 }
 
 impl Shipment {
+    /// This step and the one after it, as one. Their states are shipped whole.
+    pub(crate) fn joined(self, later: Self) -> Self {
+        Self {
+            base: self.base,
+            step: joined(self.step, later.step),
+            replay: None,
+        }
+    }
+
     fn change(&self, replay: bool) -> Change {
         let mut change = self.step.clone();
         if let (true, Some(calls), Change::Step { state, .. }) = (replay, &self.replay, &mut change)
@@ -44,6 +53,40 @@ impl Shipment {
             *state = StateChange::Replay(calls.clone());
         }
         change
+    }
+}
+
+/// Two steps that ship their states whole, as one.
+fn joined(earlier: Change, later: Change) -> Change {
+    match (earlier, later) {
+        (
+            Change::Step {
+                base,
+                state: old_state,
+                mut sessions,
+                mut outbox,
+                status: old_status,
+            },
+            Change::Step {
+                state,
+                sessions: more_sessions,
+                outbox: more_outbox,
+                status,
+                ..
+            },
+        ) => {
+            sessions.extend(more_sessions);
+            outbox.extend(more_outbox);
+            let kept = state == StateChange::Kept;
+            Change::Step {
+                base,
+                state: if kept { old_state } else { state },
+                sessions,
+                outbox,
+                status: status.or(old_status),
+            }
+        }
+        (_, later) => later,
     }
 }
 
@@ -121,10 +164,15 @@ impl Replica {
         }
         if step.version > held.version {
             let base = held.version;
-            let state = StateChange::between(&held.value.state, step.state.as_ref());
-            let replay = step.made.instead_of(&state);
-            primary.before =
-                (primary.reads != Reads::Quorum).then(|| (base, held.value.state.clone()));
+            let weak = primary.weak.is_some();
+            let state = if weak {
+                StateChange::whole(step.state.as_ref())
+            } else {
+                StateChange::between(&held.value.state, step.state.as_ref())
+            };
+            let replay = step.made.instead_of(&state).filter(|_| !weak);
+            let reads_beside = primary.reads != Reads::Quorum && !weak;
+            primary.before = reads_beside.then(|| (base, held.value.state.clone()));
             held.value.apply(
                 step.state.as_ref(),
                 &step.sessions,
@@ -132,6 +180,7 @@ impl Replica {
                 step.status.as_ref(),
             );
             held.version = step.version;
+            let ends = step.status.is_some();
             let change = Change::Step {
                 base,
                 state,
@@ -144,6 +193,10 @@ impl Replica {
                 step: change,
                 replay,
             };
+            if weak && !ends {
+                self.answer_before_shipping(env, shipment, &step.answers, fx);
+                return;
+            }
             let ask = Ask::Accept(step.version);
             self.start_round(env, ask, Some(shipment), step.answers, fx);
             self.launch_snapshots(env, fx);

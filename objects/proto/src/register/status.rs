@@ -60,6 +60,7 @@ impl Replica {
             version: held.version,
             learners: self.learners().into_iter().filter(holds_copy).collect(),
             factor: held.value.factor,
+            mode: held.value.mode,
             reads: primary.reads,
             state_bytes: held.value.state.len() as u64,
             sessions: count(held.value.sessions.open.len()),

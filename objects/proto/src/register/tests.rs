@@ -7,5 +7,6 @@ mod stories_expiry;
 mod stories_leases;
 mod stories_moving;
 mod stories_shipping;
+mod stories_weak;
 mod story;
 mod world;

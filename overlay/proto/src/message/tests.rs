@@ -38,6 +38,7 @@ fn record() -> impl Strategy<Value = SignedRecord> {
         let kind = HostedKind {
             name: text.clone(),
             version: 1,
+            weak: false,
             methods: vec![text.clone()],
         };
         let record = MemberRecord {

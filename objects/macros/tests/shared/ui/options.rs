@@ -22,4 +22,10 @@ impl Counter {}
 #[shared(crate = objects_proto, reads = "fresh")]
 impl Counter {}
 
+#[shared(crate = objects_proto, mode = "strange")]
+impl Counter {}
+
+#[shared(crate = objects_proto, mode = "weak", reads = "lease")]
+impl Counter {}
+
 fn main() {}

@@ -42,6 +42,7 @@ pub(super) fn configuration(epoch: u64, members: &[u8]) -> Configuration {
                 stamp: 1,
             })
             .collect(),
+        forks: Vec::new(),
     }
 }
 

@@ -17,8 +17,10 @@ use crate::message::{
     Position, Refusal, RegisterMessage, ReplayCall, Reply, Request, Sighting, StateChange, Status,
     Value, WaitProbe,
 };
+use crate::mode::Mode;
 use crate::object::{
-    Ballot, Configuration, Epoch, Lineage, MEMBERS_MAX, MethodId, ObjectId, Replica, Version,
+    Ballot, Configuration, Epoch, FORKS_MAX, Fork, Lineage, MEMBERS_MAX, MethodId, ObjectId,
+    Replica, Version,
 };
 use crate::outcome::{Cause, Failure, Outcome, Witness};
 use crate::reads::Reads;
@@ -68,8 +70,15 @@ fn ballot() -> impl Strategy<Value = Ballot> {
 fn configuration() -> impl Strategy<Value = Configuration> {
     let replica = (process(), any::<u64>());
     let replica = replica.prop_map(|(process, stamp)| Replica { process, stamp });
-    (epoch(), vec(replica, 1..=MEMBERS_MAX))
-        .prop_map(|(epoch, members)| Configuration { epoch, members })
+    let fork = (lineage(), version()).prop_map(|(lineage, version)| Fork { lineage, version });
+    let forks = vec(fork, 0..=FORKS_MAX);
+    (epoch(), vec(replica, 1..=MEMBERS_MAX), forks).prop_map(|(epoch, members, forks)| {
+        Configuration {
+            epoch,
+            members,
+            forks,
+        }
+    })
 }
 
 fn sighting() -> impl Strategy<Value = Sighting> {
@@ -234,6 +243,7 @@ fn description() -> impl Strategy<Value = Description> {
                     sessions,
                     queued,
                     outbox: 0,
+                    mode: Mode::Weak,
                     reads: Reads::Lease,
                     takeovers: 2,
                     methods,
@@ -330,6 +340,7 @@ fn value() -> impl Strategy<Value = Value> {
     )
         .prop_map(
             |(kind, kind_version, factor, state, sessions, outbox, status)| Value {
+                mode: Mode::Weak,
                 kind,
                 kind_version,
                 factor,
@@ -565,5 +576,6 @@ pub(super) fn set_of(members: usize) -> Configuration {
     Configuration {
         epoch: Epoch::default(),
         members,
+        forks: Vec::new(),
     }
 }

@@ -17,6 +17,7 @@ use crate::handle::Handle;
 use crate::kinds_table::{KindTable, decode_state, encode_state};
 use crate::machine::Creation;
 use crate::message::Description;
+use crate::mode::Mode;
 use crate::naming::{Names, NamesProxy, NamingError, NamingNode};
 use crate::object::{Ballot, Configuration, Epoch, MethodId, ObjectId, Version};
 use crate::outcome::{Cause, Outcome};
@@ -162,11 +163,13 @@ fn described(target: &RawRef) -> Description {
         configuration: Configuration {
             epoch: Epoch::default(),
             members: Vec::new(),
+            forks: Vec::new(),
         },
         ballot: Ballot::default(),
         version: Version(0),
         learners: Vec::new(),
         factor: 1,
+        mode: Mode::Strong,
         state_bytes: 0,
         sessions: 0,
         queued: 0,

@@ -31,6 +31,7 @@ impl Cluster {
         let creation = Creation {
             kind: KIND.to_string(),
             kind_version: 1,
+            mode: self.mode,
             state: number(initial),
             factor: 3,
             id: None,

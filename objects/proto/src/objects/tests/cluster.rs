@@ -22,6 +22,7 @@ use crate::config::ObjectsConfig;
 use crate::execution::Executed;
 use crate::machine::{Command, Event, Ticket, Timer};
 use crate::message::Message;
+use crate::mode::Mode;
 use crate::object::{Configuration, ObjectId};
 use crate::objects::Objects;
 use crate::reads::Reads;
@@ -85,6 +86,7 @@ pub(super) struct Cluster {
     pub(super) mutation: Option<Mutation>,
     pub(super) published: BTreeMap<ObjectId, BTreeSet<Configuration>>,
     pub(super) executor: Numbers,
+    pub(super) mode: Mode,
     pub(super) relays: BTreeMap<Ticket, Relay>,
     queue: BTreeMap<(Instant, u64), Happening>,
     order: u64,
@@ -112,6 +114,7 @@ impl Cluster {
             mutation: None,
             published: BTreeMap::new(),
             executor: Numbers { reads },
+            mode: Mode::Strong,
             relays: BTreeMap::new(),
             queue: BTreeMap::new(),
             order: 0,
@@ -405,6 +408,7 @@ fn record(node: &Node) -> MemberRecord {
     let kind = HostedKind {
         name: KIND.to_string(),
         version: 1,
+        weak: false,
         methods: vec!["add".to_string(), "get".to_string()],
     };
     MemberRecord {

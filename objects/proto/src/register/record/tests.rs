@@ -8,11 +8,13 @@ use overlay_proto::{Incarnation, PeerId, ProcessId};
 
 use super::*;
 use crate::message::Outbox;
+use crate::mode::Mode;
 use crate::object::{Lineage, Replica as Member};
 use crate::session::Sessions;
 
 fn value(state: &'static [u8]) -> Value {
     Value {
+        mode: Mode::Strong,
         kind: String::from("List"),
         kind_version: 1,
         factor: 3,
@@ -38,6 +40,7 @@ fn set() -> Configuration {
                 stamp: 1,
             })
             .collect(),
+        forks: Vec::new(),
     }
 }
 

@@ -8,6 +8,7 @@ use overlay_proto::{Duration, ProcessId};
 use super::world::*;
 use crate::execution::{CallChain, Codec};
 use crate::message::{Ask, CallRequest, Message, Position, Reply, Request};
+use crate::mode::Mode;
 use crate::object::MethodId;
 use crate::outcome::Outcome;
 use crate::reads::Reads;
@@ -31,20 +32,25 @@ pub(super) fn caller() -> ProcessId {
 
 impl Story {
     pub(super) fn new(hosts: usize, members: &[usize]) -> Self {
-        Self::of(Reads::Quorum, hosts, members, Bytes::new())
+        Self::with_state(hosts, members, Bytes::new())
     }
 
     pub(super) fn reading(reads: Reads, hosts: usize, members: &[usize]) -> Self {
-        Self::of(reads, hosts, members, Bytes::new())
+        Self::of((Mode::Strong, reads), hosts, members, Bytes::new())
     }
 
     pub(super) fn with_state(hosts: usize, members: &[usize], state: Bytes) -> Self {
-        Self::of(Reads::Quorum, hosts, members, state)
+        Self::of((Mode::Strong, Reads::Quorum), hosts, members, state)
     }
 
-    fn of(reads: Reads, hosts: usize, members: &[usize], state: Bytes) -> Self {
+    pub(super) fn weak(hosts: usize, members: &[usize]) -> Self {
+        Self::of((Mode::Weak, Reads::Quorum), hosts, members, Bytes::new())
+    }
+
+    fn of((mode, reads): (Mode, Reads), hosts: usize, members: &[usize], state: Bytes) -> Self {
         let mut world = World::new(1, hosts);
         world.reads = reads;
+        world.mode = mode;
         world.initial = state;
         world.create(members, caller());
         let mut story = Self {

@@ -10,12 +10,13 @@ use overlay_proto::{Duration, Incarnation, Instant, PeerId, ProcessId};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::config::{Limits, Timings};
+use crate::config::{Limits, Timings, WeakTimings};
 use crate::execution::{Deferred, Executed, Execution, Ran};
 use crate::lease::Leases;
 use crate::message::{
     Change, Message, Outbox, Refusal, RegisterMessage, Reply, Request, Sighting, Status, Value,
 };
+use crate::mode::Mode;
 use crate::object::{
     Ballot, Configuration, Epoch, Lineage, MethodId, ObjectId, Replica as Member, Version,
 };
@@ -110,6 +111,7 @@ pub(super) struct World {
     pub(super) reads: Reads,
     /// The state of the object when it is made.
     pub(super) initial: Bytes,
+    pub(super) mode: Mode,
     /// What was chosen at each version, by lineage.
     pub(super) chosen: BTreeMap<(Lineage, Version), Bytes>,
     pub(super) violation: Option<String>,
@@ -141,6 +143,7 @@ pub(super) fn configuration(number: u64, members: &[(usize, u64)]) -> Configurat
                 stamp: *stamp,
             })
             .collect(),
+        forks: Vec::new(),
     }
 }
 
@@ -168,6 +171,7 @@ impl World {
             mutation: None,
             reads: Reads::Quorum,
             initial: Bytes::new(),
+            mode: Mode::Strong,
             chosen: BTreeMap::new(),
             violation: None,
             runs: 0,
@@ -179,6 +183,7 @@ impl World {
         let members: Vec<(usize, u64)> = members.iter().map(|index| (*index, 1)).collect();
         let configuration = configuration(1, &members);
         let value = Value {
+            mode: self.mode,
             kind: KIND.to_string(),
             kind_version: 1,
             factor: 3,
@@ -234,6 +239,7 @@ impl World {
             reads: self.reads,
             hosted: self.hosts.get(index)?.hosts,
         };
+        let weak = WeakTimings::default();
         let host = self.hosts.get_mut(index)?;
         host.stamp += 1;
         let mut env = Env {
@@ -244,6 +250,7 @@ impl World {
             expiry: EXPIRY,
             rng: &mut host.rng,
             leases: &mut host.leases,
+            weak: &weak,
             mutation,
         };
         let mut fx = Effects::default();
@@ -357,6 +364,7 @@ impl World {
             reads: self.reads,
             hosted: self.hosts[index].hosts,
         };
+        let weak = WeakTimings::default();
         let host = &mut self.hosts[index];
         if host.replica.is_some() {
             self.at(index, |replica, env, fx| {
@@ -373,6 +381,7 @@ impl World {
             expiry: EXPIRY,
             rng: &mut host.rng,
             leases: &mut host.leases,
+            weak: &weak,
             mutation,
         };
         let mut fx = Effects::default();
