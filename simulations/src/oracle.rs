@@ -182,6 +182,15 @@ impl<O, R> History<O, R> {
         self.order_per_handle(&places)
     }
 
+    /// Checks the log of the line that survived, where others were discarded.
+    ///
+    /// # Errors
+    /// The first promise found broken.
+    pub fn check_line(&self, log: &[CallId]) -> Result<(), Anomaly> {
+        let places = self.one_effect_per_call(log)?;
+        self.order_per_handle(&places)
+    }
+
     /// Every effect is that of one call that was made and not denied.
     fn one_effect_per_call(&self, log: &[CallId]) -> Result<BTreeMap<CallId, usize>, Anomaly> {
         let broken = |detail| Err(Anomaly::new("one_effect_per_call", detail));

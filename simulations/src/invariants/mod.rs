@@ -3,6 +3,7 @@
 pub mod incarnation_monotonic;
 pub mod leases_respected;
 pub mod left_stays_left;
+pub mod losses_reported;
 pub mod names_unique;
 pub mod no_live_member_buried;
 pub mod no_orphans;

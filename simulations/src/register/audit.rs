@@ -1,11 +1,10 @@
 //! The end of a run: the last reads, and what must be true of every object then.
 
 use objects_proto::caller::HandleId;
-use objects_proto::register::Replica;
 use overlay_proto::Duration;
 
-use super::journal::{Operation, STALE};
-use super::state::Journal;
+use super::journal::{Operation, STALE, WEAK};
+use super::tracked::Tracked;
 use super::{Alarm, ObjectsKernel, Purpose, Register, copies, workload};
 
 /// After the heal, calls must be served again from this time on.
@@ -33,25 +32,18 @@ impl Register {
 
     /// A last read that may be stale proves nothing: its object's newest state is looked up.
     fn look_up_stale(&mut self, kernel: &ObjectsKernel) {
-        for tracked in self.objects.iter_mut().filter(|one| one.kind == STALE) {
-            let Some(id) = tracked.reference.as_ref().map(|one| one.id) else {
-                continue;
-            };
-            let machines = kernel.running().filter_map(|node| kernel.machine(node));
-            let replicas = machines.filter_map(|machine| machine.replica(&id));
-            let newest = replicas.filter(|one| one.is_active()).max_by_key(|one| {
-                let ballot = one.value().map(|(ballot, ..)| ballot);
-                (one.configuration().epoch, ballot)
-            });
-            let value = newest.and_then(Replica::value);
-            if let (Some((.., value)), true) = (value, tracked.log.is_some()) {
-                tracked.log = Journal::decode(&value.state).map(|journal| journal.log().to_vec());
+        let may_be_stale = |one: &&mut Tracked| [STALE, WEAK].contains(&one.kind);
+        for tracked in self.objects.iter_mut().filter(may_be_stale) {
+            let id = tracked.reference.as_ref().map(|one| one.id);
+            if let (Some(id), true) = (id, tracked.log.is_some()) {
+                tracked.log = Self::newest_log(kernel, &id);
             }
         }
     }
 
     pub(super) fn judge(&mut self, kernel: &mut ObjectsKernel) {
         self.look_up_stale(kernel);
+        self.judge_weak(kernel);
         let served_from = self.healed_at.unwrap_or_default() + SERVED_AFTER;
         let open = self
             .tickets

@@ -162,6 +162,7 @@ impl Register {
                 if let Err(anomaly) = self.objects[object].history.finish(ticket.0, end) {
                     kernel.violate(anomaly.property, anomaly.detail);
                 }
+                self.acknowledged(object, ticket, completion.witness);
                 let handle = self.objects[object]
                     .history
                     .call(ticket.0)

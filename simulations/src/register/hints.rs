@@ -8,7 +8,7 @@ use overlay_proto::member::{HostedKind, MemberRecord, MemberState};
 use overlay_proto::view::{Member, MembershipView};
 use overlay_proto::{Duration, Instant, ProcessId};
 
-use super::journal::{KIND_VERSION, KINDS};
+use super::journal::{KIND_VERSION, KINDS, WEAK};
 use crate::kernel::Kernel;
 use crate::seed::{Dice, Seed};
 
@@ -104,7 +104,7 @@ fn member(process: ProcessId, stamp: u64) -> Member {
             .map(|kind| HostedKind {
                 name: kind.to_owned(),
                 version: KIND_VERSION,
-                weak: false,
+                weak: kind == WEAK,
                 methods: Vec::new(),
             })
             .into(),

@@ -26,8 +26,10 @@ pub const KIND: &str = "Journal";
 pub const LEASED: &str = "LeasedJournal";
 /// The name of the same kind with reads that may be stale.
 pub const STALE: &str = "StaleJournal";
+/// The name of the same kind in weak mode.
+pub const WEAK: &str = "WeakJournal";
 /// All names.
-pub const KINDS: [&str; 3] = [KIND, LEASED, STALE];
+pub const KINDS: [&str; 4] = [KIND, LEASED, STALE, WEAK];
 /// The kinds' version.
 pub const KIND_VERSION: u32 = 1;
 

@@ -10,6 +10,7 @@ pub mod journal;
 mod known;
 pub mod state;
 pub mod tracked;
+mod weak;
 pub mod workload;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,7 @@ use overlay_proto::{Duration, Instant, ProcessId};
 
 use self::ambush::Ambushes;
 use self::hints::Hints;
-use self::journal::{KIND, LEASED, STALE};
+use self::journal::{KIND, LEASED, STALE, WEAK};
 use self::tracked::Tracked;
 use self::workload::Place;
 use crate::directory::{Directory, DirectoryConditions, online};
@@ -90,6 +91,8 @@ pub struct Register {
     hints: Hints,
     directory: Directory<ObjectId, Bytes>,
     ambushes: Option<Ambushes>,
+    /// Links repeat what is lost on the way.
+    lossy: bool,
     objects: Vec<Tracked>,
     places: Vec<Place>,
     tickets: BTreeMap<Ticket, (ProcessId, Purpose)>,
@@ -115,7 +118,8 @@ pub fn run(
 ) -> World<Objects, Register> {
     let plan = FaultPlan::draw(seed, &scenario.fault_space(nodes));
     let ambushes = Ambushes::draw(seed, scenario.heal_at());
-    let environment = Register::new(nodes, seed, mutation, ambushes);
+    let mut environment = Register::new(nodes, seed, mutation, ambushes);
+    environment.lossy = plan.conditions.loss > 0.0;
     let mut world = World::new(nodes, plan.conditions, seed, keep, environment);
     for node in 0..nodes {
         world.fault(&Fault::Start(node));
@@ -168,6 +172,7 @@ impl Register {
             hints: Hints::new(hosts, seed),
             directory: Directory::new(conditions, seed),
             ambushes,
+            lossy: false,
             objects: tracked(&mut dice, &mut sizes, objects),
             places: (0..places)
                 .map(|place| Place {
@@ -210,9 +215,10 @@ impl Register {
 /// Objects of all kinds, two and two alike, and of several sizes.
 fn tracked(dice: &mut Dice, sizes: &mut Dice, count: usize) -> Vec<Tracked> {
     let mut kind = || match dice.below(20) {
-        0..=7 => KIND,
-        8..=17 => LEASED,
-        _ => STALE,
+        0..=5 => KIND,
+        6..=12 => LEASED,
+        13..=14 => STALE,
+        _ => WEAK,
     };
     let pairs = (0..count.div_ceil(2)).flat_map(|_| [kind(); 2]);
     let made = |kind| Tracked::new(kind).beginning_as(workload::journal(sizes));
@@ -258,6 +264,7 @@ impl Environment<Objects> for Register {
             }
             Event::Completed { ticket, completion } => self.completed(kernel, ticket, &completion),
             Event::Execute(execution) => {
+                self.executes_weak(kernel, node, &execution);
                 let (took, executed) = journal::execute(&execution, &mut self.dice);
                 kernel.count("executions", 1);
                 kernel.command(node, took, Command::Executed(executed));
@@ -306,6 +313,7 @@ impl Environment<Objects> for Register {
                 kernel.count("replicas left behind", u64::from(left_behind));
                 kernel.stop(node);
             }
+            Event::Lost { object, lost } => self.lost(kernel, &object, &lost),
             Event::Load(_) | Event::Inspected { .. } | Event::Recovered { .. } => {}
         }
     }
@@ -319,6 +327,7 @@ impl Environment<Objects> for Register {
                 if !kernel.runs(&process) {
                     return;
                 }
+                self.watch_weak(kernel, node);
                 if !kernel.paused(node)
                     && let Some(view) = self.hints.look(kernel, node)
                 {
@@ -347,6 +356,7 @@ impl Environment<Objects> for Register {
             kernel.check("equal_copies", copies);
         }
         self.watch_seals(kernel, node);
+        self.watch_weak(kernel, node);
     }
 
     fn leave(&mut self, kernel: &mut ObjectsKernel, node: u32) {
@@ -358,6 +368,7 @@ impl Environment<Objects> for Register {
         self.learn_sets(kernel);
         let now = kernel.now();
         for object in &mut self.objects {
+            object.losses.ended(now, process);
             object.process_ended(now, |one| kernel.runs(one));
         }
         let created: Vec<(Ticket, usize)> = self

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use objects_proto::object::{Configuration, ObjectId};
+use objects_proto::object::{Configuration, Epoch, ObjectId};
 use objects_proto::reference::RawRef;
 use overlay_proto::{Duration, Instant, ProcessId};
 
-use super::journal::{Operation, Output, STALE};
+use super::journal::{Operation, Output, STALE, WEAK};
 use super::state::Journal;
+use crate::invariants::losses_reported::Losses;
 use crate::oracle::{Anomaly, CallId, Class, History};
 use crate::witness;
 
@@ -27,8 +28,10 @@ pub struct Tracked {
     pub quiet_until: Instant,
     /// All calls on it.
     pub history: History<Operation, Output>,
+    /// What became of its calls, in weak mode.
+    pub losses: Losses,
     /// Replica sets by epoch, with the time at which each became known.
-    sets: BTreeMap<u64, (Configuration, Instant)>,
+    sets: BTreeMap<Epoch, (Configuration, Instant)>,
     /// Set once a majority of its replicas was lost at one time: then it may be gone.
     pub majority_lost: bool,
     /// The log that the final read saw.
@@ -45,6 +48,7 @@ impl Tracked {
             reference: None,
             quiet_until: Instant::ZERO,
             history: History::default(),
+            losses: Losses::default(),
             sets: BTreeMap::new(),
             majority_lost: false,
             log: None,
@@ -67,7 +71,7 @@ impl Tracked {
     /// A replica set became known.
     pub fn configured(&mut self, now: Instant, configuration: Configuration) {
         self.sets
-            .entry(configuration.epoch.number)
+            .entry(configuration.epoch)
             .or_insert((configuration, now));
     }
 
@@ -87,6 +91,9 @@ impl Tracked {
     /// The first promise found broken.
     pub fn check(&self) -> Result<(), Anomaly> {
         let Some(log) = &self.log else { return Ok(()) };
+        if self.kind == WEAK {
+            return self.history.check_line(log);
+        }
         self.history.check_effects(log)?;
         if self.kind != STALE {
             return witness::check(&self.initial, &self.history, log);

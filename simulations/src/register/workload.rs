@@ -4,11 +4,12 @@ use objects_proto::caller::{Completion, HandleId, Invocation};
 use objects_proto::config::ObjectsConfig;
 use objects_proto::execution::Codec;
 use objects_proto::machine::{Command, Creation, Ticket};
+use objects_proto::mode::Mode;
 use objects_proto::outcome::Outcome;
 use objects_proto::reference::RawRef;
 use overlay_proto::{Duration, Instant, ProcessId, codec};
 
-use super::journal::{KIND_VERSION, Operation, Output};
+use super::journal::{KIND_VERSION, Operation, Output, WEAK};
 use super::state::Journal;
 use crate::oracle::{Call, CallId, Class, End, Witness};
 use crate::seed::Dice;
@@ -98,6 +99,11 @@ pub fn create(
     let creation = Creation {
         kind: kind.to_owned(),
         kind_version: KIND_VERSION,
+        mode: if kind == WEAK {
+            Mode::Weak
+        } else {
+            Mode::Strong
+        },
         state: journal.encode(),
         factor,
         id: None,

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use objects_proto::config::{Limits, Timings};
+use objects_proto::config::{Limits, Timings, WeakTimings};
 use objects_proto::lease::Leases;
 use objects_proto::message::{Message, RegisterMessage, Reply, Request};
 use objects_proto::object::{Replica as Member, Version};
@@ -183,6 +183,7 @@ impl Steps {
             },
             rng: &mut rng,
             leases: &mut leases,
+            weak: &WeakTimings::default(),
             mutation: self.mutation,
         };
         let mut fx = Effects::default();

@@ -5,6 +5,7 @@ use objects_proto::execution::{CallChain, Codec};
 use objects_proto::message::{
     Ask, CallRequest, Change, Outbox, RegisterMessage, Request, Status, Value,
 };
+use objects_proto::mode::Mode;
 use objects_proto::object::{
     Ballot, Configuration, Epoch, Lineage, MethodId, ObjectId, Replica as Member, Version,
 };
@@ -42,11 +43,13 @@ pub(crate) fn creation() -> RegisterMessage {
             number: 1,
         },
         members: (0..MEMBERS).map(member).collect(),
+        forks: Vec::new(),
     };
     let value = Value {
         kind: KIND.to_owned(),
         kind_version: 1,
         factor: 3,
+        mode: Mode::Strong,
         state: Bytes::new(),
         sessions: Sessions {
             open: [1, 2]
