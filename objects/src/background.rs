@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use objects_proto::machine::Announced;
 use overlay::OverlayEvent;
 use overlay_proto::{Announcement, Duration};
 use tokio::sync::{mpsc, watch};
@@ -12,8 +13,8 @@ use crate::naming::Namer;
 
 /// Meetings of clusters that wait for their task; further ones are of no interest.
 pub(crate) const MEETINGS_MAX: usize = 16;
-/// Shortest time between two announcements of a changed load.
-const LOAD_PAUSE: Duration = Duration::from_secs(30);
+/// Shortest time between two announcements of changed numbers.
+const NEWS_PAUSE: Duration = Duration::from_secs(30);
 
 /// Keeps the cluster told where its names are, as long as this node is their primary.
 pub(crate) async fn follow_names(cluster: Arc<Cluster>, mut events: Events) {
@@ -48,28 +49,37 @@ pub(crate) async fn meet_clusters(namer: Namer, mut meetings: mpsc::Receiver<Ove
     }
 }
 
-/// Announces how many replicas this node holds, when it doubled or halved. Ends when the
-/// announcement says that the node leaves.
-pub(crate) async fn announce_load(
+/// Announces what the object layer has in the member record: a new stamp, and numbers that moved
+/// by more than an eighth. Ends when the announcement says that the node leaves.
+pub(crate) async fn announce_news(
     overlay: overlay::Node,
     announcement: Arc<watch::Sender<Announcement>>,
-    mut load: watch::Receiver<u32>,
+    mut news: watch::Receiver<Announced>,
 ) {
-    let magnitude = |load: u32| u32::BITS - load.leading_zeros();
     loop {
-        let announced = magnitude(announcement.borrow().load);
-        let Ok(load) = load
-            .wait_for(|load| magnitude(*load) != announced)
-            .await
-            .map(|l| *l)
-        else {
+        let known = announcement.borrow().clone();
+        let worth_it = |news: &Announced| {
+            news.stamp != known.stamp
+                || moved(known.load, news.load)
+                || moved(known.primaries, news.primaries)
+        };
+        let Ok(news) = news.wait_for(worth_it).await.map(|news| *news) else {
             return;
         };
-        announcement.send_modify(|announcement| announcement.load = load);
+        announcement.send_modify(|announcement| {
+            announcement.load = news.load;
+            announcement.primaries = news.primaries;
+            announcement.stamp = news.stamp;
+        });
         let changed = announcement.borrow().clone();
         if changed.leaving || overlay.announce(changed).await.is_err() {
             return;
         }
-        tokio::time::sleep(LOAD_PAUSE).await;
+        tokio::time::sleep(NEWS_PAUSE).await;
     }
+}
+
+/// Whether a number is worth announcing again.
+const fn moved(announced: u32, now: u32) -> bool {
+    announced.abs_diff(now) > announced / 8
 }

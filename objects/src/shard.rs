@@ -14,7 +14,7 @@ use bytes::Bytes;
 use objects_proto::caller::HandleId;
 use objects_proto::frame;
 use objects_proto::host::Counters;
-use objects_proto::machine::{Command, Event as MachineEvent, Ticket, Timer};
+use objects_proto::machine::{Announced, Command, Event as MachineEvent, Ticket, Timer};
 use objects_proto::message::Message;
 use objects_proto::objects::Objects;
 use overlay::Outbound;
@@ -52,7 +52,7 @@ pub(crate) struct Shard {
     events: EventSource,
     outbound: OnceLock<Outbound>,
     drained: watch::Sender<Option<u32>>,
-    load: watch::Sender<u32>,
+    news: watch::Sender<Announced>,
     handles: AtomicU64,
     counters: ShardCounters,
 }
@@ -102,7 +102,7 @@ impl Shard {
             events: EventSource::new(),
             outbound: OnceLock::new(),
             drained: watch::Sender::new(None),
-            load: watch::Sender::new(0),
+            news: watch::Sender::new(Announced::default()),
             handles: AtomicU64::new(1),
             counters: ShardCounters::default(),
         }
@@ -217,9 +217,9 @@ impl Shard {
         self.drained.subscribe()
     }
 
-    /// How many replicas this node holds.
-    pub(crate) fn load(&self) -> watch::Receiver<u32> {
-        self.load.subscribe()
+    /// What the member record should say of this node's objects.
+    pub(crate) fn news(&self) -> watch::Receiver<Announced> {
+        self.news.subscribe()
     }
 
     pub(crate) const fn counters(&self) -> &ShardCounters {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use objects_proto::caller::Caller;
 use objects_proto::config::ObjectsConfig;
 use objects_proto::kinds_table::KindTable;
+use objects_proto::machine::Announced;
 use objects_proto::naming::Names;
 use objects_proto::object::ObjectId;
 use objects_proto::reference::RawRef;
@@ -71,6 +72,7 @@ pub(crate) async fn start(plan: Plan) -> Result<Node> {
         kinds: kinds.hosted(),
         capacity: u32::try_from(config.limits.objects).unwrap_or(u32::MAX),
         labels,
+        stamp: Announced::default().stamp,
         ..Announcement::default()
     };
     let factor = config.factor;
@@ -184,11 +186,11 @@ fn spawn(
     ));
     tasks.spawn(background::meet_clusters(namer.clone(), meetings));
     tasks.spawn(naming::run_discards(namer.clone(), unused));
-    let (load, announcement) = (shard.load(), announcement.clone());
-    tasks.spawn(background::announce_load(
+    let (news, announcement) = (shard.news(), announcement.clone());
+    tasks.spawn(background::announce_news(
         overlay.clone(),
         announcement,
-        load,
+        news,
     ));
     tasks
 }

@@ -163,6 +163,7 @@ mod tests {
             kinds: Vec::new(),
             capacity: 0,
             load: 0,
+            primaries: 0,
             labels: Vec::new(),
             leaving: false,
             stamp: 0,

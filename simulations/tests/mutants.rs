@@ -115,3 +115,13 @@ fn what_is_forgotten_and_not_shipped_is_caught() {
 fn calls_that_run_under_an_unknown_session_are_caught() {
     caught(Mutation::UnknownSessionsRun, 1_000);
 }
+
+#[test]
+fn tombstones_that_are_forgotten_without_a_floor_are_caught() {
+    caught(Mutation::FloorNotRaised, 1_000);
+}
+
+#[test]
+fn a_floor_that_is_ignored_is_caught() {
+    caught(Mutation::FloorIgnored, 1_000);
+}

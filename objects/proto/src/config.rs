@@ -67,6 +67,10 @@ pub struct Timings {
     pub nested_kept: Duration,
     /// Weak objects.
     pub weak: WeakTimings,
+    /// A tombstone is kept for this long, to show the way and to say that an object was deleted,
+    /// and forgotten with a later burial; the install floor is raised above it then (Reliability
+    /// research: 24 h).
+    pub tombstones: Duration,
     /// First pause after an outbox delivery without a definite end; doubled up to 20 times it.
     pub outbox_retry: Duration,
 }
@@ -90,8 +94,8 @@ pub struct WeakTimings {
 pub struct Limits {
     /// Replicas held.
     pub objects: usize,
-    /// Objects remembered as gone or moved. A full table refuses new replicas: forgetting one
-    /// could revive an old replica set.
+    /// Objects remembered as gone or moved. Beyond that the oldest are forgotten early, and the
+    /// install floor raised above them.
     pub tombstones: usize,
     /// Processes doubted at a time.
     pub watches: usize,
@@ -145,6 +149,7 @@ impl Default for Timings {
             session_idle: Duration::from_secs(600),
             nested_kept: Duration::from_secs(600),
             weak: WeakTimings::default(),
+            tombstones: Duration::from_secs(24 * 3_600),
             outbox_retry: Duration::from_millis(100),
         }
     }

@@ -42,6 +42,8 @@ pub struct Creations {
     by_object: BTreeMap<ObjectId, Ticket>,
     strategy: Box<dyn Strategy>,
     rng: ChaCha8Rng,
+    /// Stamps that hosts of the view said they issue, where the view named older ones.
+    stamps: BTreeMap<ProcessId, u64>,
     retry: Duration,
     limit: usize,
 }
@@ -62,6 +64,15 @@ struct Attempt {
     refused: BTreeSet<u8>,
 }
 
+/// What a member makes of an attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Stored,
+    Refused,
+    /// It takes no membership with the stamp that the view named; with its newer one it would.
+    Outdated,
+}
+
 impl Creations {
     /// None under way, at most `limit`. `seed` decides ids and where round-robin begins.
     #[must_use]
@@ -74,9 +85,18 @@ impl Creations {
             by_object: BTreeMap::new(),
             strategy: Box::new(RoundRobin::new(start)),
             rng,
+            stamps: BTreeMap::new(),
             retry,
             limit,
         }
+    }
+
+    /// The membership view changed.
+    pub fn on_view(&mut self, view: &MembershipView) {
+        self.stamps.retain(|process, stamp| {
+            let known = view.process(process);
+            known.is_some_and(|member| member.record.stamp < *stamp)
+        });
     }
 
     /// Whether anything waits for time to pass.
@@ -128,12 +148,18 @@ impl Creations {
         let Some(ticket) = self.by_object.get(&object).copied() else {
             return;
         };
-        let stored = match message {
-            RegisterMessage::Stored { .. } => true,
-            RegisterMessage::Gone { .. } | RegisterMessage::Rejected { .. } => false,
+        let answer = match message {
+            RegisterMessage::Stored { .. } => Answer::Stored,
+            RegisterMessage::Gone { .. } | RegisterMessage::Rejected { .. } => Answer::Refused,
+            RegisterMessage::Forgotten { stamp, .. } => {
+                if view.process(&from).is_some() {
+                    self.stamps.insert(from, *stamp);
+                }
+                Answer::Outdated
+            }
             _ => return,
         };
-        self.count(now, view, (ticket, from, stored), fx);
+        self.count(now, view, (ticket, from, answer), fx);
     }
 
     /// A member cannot be reached.
@@ -151,7 +177,7 @@ impl Creations {
             .map(|(ticket, _)| *ticket)
             .collect();
         for ticket in concerned {
-            self.count(now, view, (ticket, process, false), fx);
+            self.count(now, view, (ticket, process, Answer::Refused), fx);
         }
     }
 
@@ -232,7 +258,7 @@ impl Creations {
             return;
         };
         let creation = &creating.creation;
-        let members = match &creation.members {
+        let mut members = match &creation.members {
             Some(processes) => named(view, processes),
             None => {
                 let wanted = Wanted {
@@ -246,6 +272,10 @@ impl Creations {
         if members.is_empty() {
             creating.avoid.clear();
             return;
+        }
+        for member in &mut members {
+            let said = self.stamps.get(&member.process).copied();
+            member.stamp = member.stamp.max(said.unwrap_or_default());
         }
         let random = u128::from(self.rng.next_u64()) << 64 | u128::from(self.rng.next_u64());
         let object = creation.id.unwrap_or(ObjectId(random));
@@ -269,7 +299,7 @@ impl Creations {
         &mut self,
         now: Instant,
         view: &MembershipView,
-        (ticket, from, stored): (Ticket, ProcessId, bool),
+        (ticket, from, answer): (Ticket, ProcessId, Answer),
         fx: &mut CreationEffects,
     ) {
         let Some(creating) = self.open.get_mut(&ticket) else {
@@ -281,11 +311,17 @@ impl Creations {
         let Some(index) = attempt.configuration.index_of(&from) else {
             return;
         };
-        if stored {
-            attempt.stored.insert(index);
-        } else {
-            attempt.refused.insert(index);
-            creating.avoid.insert(from);
+        match answer {
+            Answer::Stored => {
+                attempt.stored.insert(index);
+            }
+            Answer::Refused => {
+                attempt.refused.insert(index);
+                creating.avoid.insert(from);
+            }
+            Answer::Outdated => {
+                attempt.refused.insert(index);
+            }
         }
         let members = attempt.configuration.members.len();
         if attempt.stored.len() >= attempt.configuration.majority() {

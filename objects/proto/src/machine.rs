@@ -113,6 +113,28 @@ pub struct Creation {
     pub timeout: Duration,
 }
 
+/// What the object layer has in the node's member record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// Replicas held.
+    pub load: u32,
+    /// Objects of which this process is the primary.
+    pub primaries: u32,
+    /// The stamp for replica sets that name this process from now on.
+    pub stamp: u64,
+}
+
+/// A process without replicas, as its driver announces it before it hears of more.
+impl Default for Announced {
+    fn default() -> Self {
+        Self {
+            load: 0,
+            primaries: 0,
+            stamp: 1,
+        }
+    }
+}
+
 /// What the machine asks of its driver or tells it.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -194,8 +216,8 @@ pub enum Event {
         /// What.
         lost: Lost,
     },
-    /// How many replicas this node holds now; coalesced.
-    Load(u32),
+    /// What this node's member record should say now; coalesced.
+    Announce(Announced),
     /// Nothing is left to hand over.
     Drained {
         /// Objects that nobody else could take.

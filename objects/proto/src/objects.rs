@@ -111,7 +111,7 @@ impl Objects {
         &self.client
     }
 
-    /// The stamp of the next replica set that this process joins, for its member record.
+    /// The stamp for replica sets that name this process from now on, for its member record.
     #[must_use]
     pub const fn next_stamp(&self) -> u64 {
         self.host.next_stamp()
@@ -130,6 +130,7 @@ impl Objects {
             Command::View(view) => {
                 self.client.on_view(view.clone());
                 self.host.on_view(now, &view, fx);
+                self.creations.on_view(&view);
                 self.view = view;
             }
             Command::Create { ticket, creation } => self.create(now, ticket, creation, fx),

@@ -228,6 +228,7 @@ mod tests {
             }],
             capacity: 100,
             load: 0,
+            primaries: 0,
             labels: labels
                 .iter()
                 .map(|&(key, value)| (key.to_owned(), value.to_owned()))

@@ -128,8 +128,8 @@ impl Shard {
                 self.drained.send_replace(Some(left_behind));
                 Event::Drained { left_behind }
             }
-            MachineEvent::Load(replicas) => {
-                self.load.send_replace(replicas);
+            MachineEvent::Announce(news) => {
+                self.news.send_replace(news);
                 return;
             }
             _ => return,

@@ -34,11 +34,13 @@ pub struct Announcement {
     pub capacity: u32,
     /// Replicas that it holds.
     pub load: u32,
+    /// Objects of which it is the primary.
+    pub primaries: u32,
     /// Labels such as `host` and `zone`.
     pub labels: Vec<(String, String)>,
     /// Set while it hands over before leaving.
     pub leaving: bool,
-    /// The stamp for the next replica set that it joins.
+    /// The stamp for replica sets that name it.
     pub stamp: u64,
 }
 

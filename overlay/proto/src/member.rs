@@ -53,11 +53,14 @@ pub struct MemberRecord {
     pub capacity: u32,
     /// Replicas that it held when the record was made.
     pub load: u32,
+    /// Objects of which it was the primary then.
+    #[serde(default)]
+    pub primaries: u32,
     /// Labels such as `host` and `zone`: placement avoids two replicas with equal values.
     pub labels: Vec<(String, String)>,
     /// Set by a member that is handing over and about to leave: nothing new is placed on it.
     pub leaving: bool,
-    /// The stamp that the member issues for the next replica set it joins.
+    /// The stamp that the member issues: replica sets that name it name this.
     pub stamp: u64,
 }
 

@@ -71,6 +71,7 @@ mod tests {
             kinds: Vec::new(),
             capacity: 0,
             load,
+            primaries: 0,
             labels: Vec::new(),
             leaving: false,
             stamp: 0,

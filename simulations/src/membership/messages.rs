@@ -15,6 +15,7 @@ pub(super) fn introduction(process: &ProcessId) -> SignedRecord {
         kinds: Vec::new(),
         capacity: 0,
         load: 0,
+        primaries: 0,
         labels: Vec::new(),
         leaving: false,
         stamp: 0,

@@ -213,7 +213,7 @@ impl Environment<Objects> for Naming {
             } => self.reconfigured(kernel, object, configuration),
             Event::TookOver { .. } => kernel.count("takeovers", 1),
             Event::Drained { .. } => kernel.stop(node),
-            Event::Load(_)
+            Event::Announce(_)
             | Event::Lost { .. }
             | Event::Recovered { .. }
             | Event::ReplayDiffered { .. } => {}

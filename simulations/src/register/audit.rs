@@ -1,6 +1,7 @@
 //! The end of a run: the last reads, and what must be true of every object then.
 
 use objects_proto::caller::HandleId;
+use objects_proto::objects::Objects;
 use overlay_proto::Duration;
 
 use super::journal::{Operation, STALE, WEAK};
@@ -61,6 +62,7 @@ impl Register {
             kernel.count("expired", counted.expired);
         }
         kernel.check("equal_copies", copies::equal_copies(kernel));
+        self.count_forgetting(kernel);
         for object in &self.objects {
             kernel.count("calls", object.history.len() as u64);
             if let Err(anomaly) = object.check() {
@@ -82,5 +84,18 @@ impl Register {
                 }
             }
         }
+    }
+
+    /// How often the rules about forgotten tombstones came to bear.
+    fn count_forgetting(&self, kernel: &mut ObjectsKernel) {
+        let mut counted = [0, 0];
+        for node in kernel.running() {
+            let counters = kernel.machine(node).map(Objects::counters);
+            let counters = counters.unwrap_or_default();
+            counted[0] += counters.tombstones_forgotten;
+            counted[1] += counters.sleepers;
+        }
+        kernel.count("tombstones forgotten", counted[0]);
+        kernel.count("sleepers that outlived them", counted[1]);
     }
 }

@@ -21,7 +21,8 @@ pub struct Hints {
     dead_after: Duration,
     /// How often a host is dropped for no reason, per look.
     errors: f64,
-    heard: BTreeMap<(ProcessId, ProcessId), Instant>,
+    /// When an observer last reached a process, and the stamp that it heard.
+    heard: BTreeMap<(ProcessId, ProcessId), (Instant, u64)>,
     given: BTreeMap<ProcessId, Vec<(ProcessId, u64)>>,
     version: u64,
     dice: Dice,
@@ -67,18 +68,17 @@ impl Hints {
             if let Some(process) = kernel.process(host)
                 && (host == node || kernel.reachable(node, host))
             {
-                self.heard.insert((observer, process), now);
+                let stamp = kernel.machine(host).map_or(0, Objects::next_stamp);
+                self.heard.insert((observer, process), (now, stamp));
             }
             for process in kernel.starts(host).iter().rev().take(2) {
                 let heard = self.heard.get(&(observer, *process));
-                let alive = heard.is_some_and(|at| now.since(*at) <= self.dead_after);
+                let alive = heard.filter(|(at, _)| now.since(*at) <= self.dead_after);
                 let wrong = *process != observer && self.dice.chance(self.errors);
-                if alive && !wrong {
-                    let stamp = kernel
-                        .machine(host)
-                        .filter(|_| kernel.process(host) == Some(*process))
-                        .map_or(0, Objects::next_stamp);
-                    members.push((*process, stamp));
+                if let Some((_, stamp)) = alive
+                    && !wrong
+                {
+                    members.push((*process, *stamp));
                     break;
                 }
             }
@@ -110,6 +110,7 @@ fn member(process: ProcessId, stamp: u64) -> Member {
             .into(),
         capacity: 1_000,
         load: 0,
+        primaries: 0,
         labels: Vec::new(),
         leaving: false,
         stamp,

@@ -87,6 +87,7 @@ pub struct Register {
     hosts: u32,
     mutation: Option<Mutation>,
     factor: u8,
+    config: ObjectsConfig,
     dice: Dice,
     hints: Hints,
     directory: Directory<ObjectId, Bytes>,
@@ -169,6 +170,7 @@ impl Register {
             hosts,
             mutation,
             factor,
+            config: workload::config(&mut dice),
             hints: Hints::new(hosts, seed),
             directory: Directory::new(conditions, seed),
             ambushes,
@@ -230,7 +232,7 @@ impl Environment<Objects> for Register {
 
     fn start(&mut self, _kernel: &mut ObjectsKernel, start: Start) -> Objects {
         let methods = journal::shared(start.node < self.hosts);
-        let mut config = ObjectsConfig::default();
+        let mut config = self.config.clone();
         config.timings.session_idle = self.session_idle;
         config.client.session_rest = self.session_rest;
         let mut machine = Objects::new(config, start.process, methods, start.seed.value());
@@ -314,7 +316,7 @@ impl Environment<Objects> for Register {
                 kernel.stop(node);
             }
             Event::Lost { object, lost } => self.lost(kernel, &object, &lost),
-            Event::Load(_) | Event::Inspected { .. } | Event::Recovered { .. } => {}
+            Event::Announce(_) | Event::Inspected { .. } | Event::Recovered { .. } => {}
         }
     }
 

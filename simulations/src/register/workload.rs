@@ -28,6 +28,19 @@ pub struct Place {
     pub open: u32,
 }
 
+/// Draws how the hosts are configured: in many runs they forget their tombstones within seconds,
+/// or keep few, so that sleepers outlive them.
+pub fn config(dice: &mut Dice) -> ObjectsConfig {
+    let mut config = ObjectsConfig::default();
+    if dice.chance(0.5) {
+        config.timings.tombstones = Duration::from_millis(dice.between(20, 5_000));
+    }
+    if dice.chance(0.1) {
+        config.limits.tombstones = dice.between(1, 4) as usize;
+    }
+    config
+}
+
 /// Draws what to call.
 pub fn draw(dice: &mut Dice, id: CallId) -> Operation {
     let by = dice.between(1, 9);

@@ -176,6 +176,7 @@ impl Steps {
             now: Instant::from_micros(1_000_000),
             me: process(index),
             stamp: 2,
+            floor: 0,
             methods: &Kinds,
             expiry: Expiry {
                 session_idle: Duration::from_secs(600),
@@ -247,6 +248,7 @@ const fn is_answer(message: &RegisterMessage) -> bool {
         | RegisterMessage::Rejected { .. }
         | RegisterMessage::Gone { .. }
         | RegisterMessage::Leased { .. }
+        | RegisterMessage::Forgotten { .. }
         | RegisterMessage::Checked { .. } => true,
         RegisterMessage::Prepare { .. }
         | RegisterMessage::Accept { .. }

@@ -46,6 +46,7 @@ fn member(number: u8) -> Member {
         }],
         capacity: 1,
         load: 0,
+        primaries: 0,
         labels: vec![],
         leaving: false,
         stamp: 1,

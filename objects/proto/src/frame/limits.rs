@@ -87,6 +87,7 @@ fn register(message: &RegisterMessage) -> bool {
         RegisterMessage::Stored { .. }
         | RegisterMessage::NeedFull { .. }
         | RegisterMessage::Rejected { .. }
+        | RegisterMessage::Forgotten { .. }
         | RegisterMessage::Check { .. }
         | RegisterMessage::Checked { .. }
         | RegisterMessage::Leased { .. } => true,

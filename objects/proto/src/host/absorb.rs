@@ -6,14 +6,13 @@ use alloc::string::String;
 use overlay_proto::Instant;
 
 use crate::host::effects::Effects;
-use crate::host::{Host, Load};
-use crate::machine::Event;
-use crate::message::Sighting;
+use crate::host::{Host, Told};
+use crate::machine::{Announced, Event};
 use crate::object::{Configuration, MethodId, ObjectId};
-use crate::register::{self, Activation, Env, Note, Replica, Tombstone};
+use crate::register::{self, Activation, Env, Note, Replica};
 
-/// Shortest time between two events about the number of replicas.
-const LOAD_PAUSE: overlay_proto::Duration = overlay_proto::Duration::from_secs(1);
+/// Shortest time between two events about what is to be announced.
+const NEWS_PAUSE: overlay_proto::Duration = overlay_proto::Duration::from_secs(1);
 
 impl Host {
     /// Lets `act` work on the replica of an object and does what it asks for. `None` if there
@@ -51,10 +50,7 @@ impl Host {
 
     fn note(&mut self, now: Instant, object: ObjectId, note: Note, fx: &mut Effects) {
         match note {
-            Note::Installed(_) => {
-                self.world.next_stamp += 1;
-                self.counters.installs += 1;
-            }
+            Note::Installed(_) => self.counters.installs += 1,
             Note::BecamePrimary(Activation::Created) => {
                 self.attention.insert(object);
                 self.publish(object, fx);
@@ -82,7 +78,16 @@ impl Host {
             }
             Note::Lost(lost) => self.tell_lost(object, lost, fx),
             Note::Alone => self.inquire(now, object, fx),
-            Note::Retired(tombstone) => self.bury(object, tombstone),
+            Note::Outlived(_) => self.counters.sleepers += 1,
+            Note::MemberLost(_) => {
+                self.attention.insert(object);
+            }
+            Note::Retired(tombstone) => {
+                let mutation = self.world.mutation;
+                self.tombstones.bury(now, object, tombstone, mutation);
+                self.world.issue = self.tombstones.issue();
+                self.remove(&object);
+            }
             Note::Dropped => self.remove(&object),
         }
     }
@@ -172,15 +177,9 @@ impl Host {
         });
     }
 
-    fn bury(&mut self, object: ObjectId, tombstone: Tombstone) {
-        let newer = self
-            .tombstones
-            .get(&object)
-            .is_none_or(|known| !known.refuses(tombstone.epoch));
-        if newer || matches!(tombstone.sighting, Sighting::Deleted) {
-            self.tombstones.insert(object, tombstone);
-        }
-        self.remove(&object);
+    pub(super) fn expire_tombstones(&mut self, now: Instant) {
+        self.tombstones.expire(now, self.world.mutation);
+        self.world.issue = self.tombstones.issue();
     }
 
     fn remove(&mut self, object: &ObjectId) {
@@ -197,19 +196,27 @@ impl Host {
         self.outboxes.remove(object);
     }
 
-    pub(super) fn load_waits(&self) -> bool {
-        self.load.told != self.slots.len()
+    /// What the member record should say now.
+    fn news(&self) -> Announced {
+        let count = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Announced {
+            load: count(self.slots.len()),
+            primaries: count(self.slots.count_of(&self.world.me)),
+            stamp: self.next_stamp(),
+        }
     }
 
-    pub(super) fn tell_load(&mut self, now: Instant, fx: &mut Effects) {
-        let due = self.load.at.is_none_or(|at| now.since(at) >= LOAD_PAUSE);
-        let count = self.slots.len();
-        if due && self.load.told != count {
-            self.load = Load {
-                told: count,
-                at: Some(now),
-            };
-            fx.emit(Event::Load(u32::try_from(count).unwrap_or(u32::MAX)));
+    pub(super) fn has_news(&self) -> bool {
+        self.told.content != self.news()
+    }
+
+    pub(super) fn tell_news(&mut self, now: Instant, fx: &mut Effects) {
+        let due = self.told.at.is_none_or(|at| now.since(at) >= NEWS_PAUSE);
+        if due && self.has_news() {
+            let content = self.news();
+            let at = Some(now);
+            self.told = Told { content, at };
+            fx.emit(Event::Announce(content));
         }
     }
 }

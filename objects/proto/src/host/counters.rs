@@ -35,4 +35,8 @@ pub struct Counters {
     pub versions_lost: u64,
     /// Outbox calls that came to a definite end.
     pub deliveries: u64,
+    /// Tombstones forgotten, each with a raise of the install floor above it.
+    pub tombstones_forgotten: u64,
+    /// Replicas that ended because a majority of their set had forgotten their epoch.
+    pub sleepers: u64,
 }

@@ -141,6 +141,7 @@ impl Host {
             standings.push(match leaving {
                 _ if process == me && draining => Standing::Leaving,
                 _ if process == me => Standing::Stays,
+                _ if self.has_lost(&object, &process) => Standing::Gone,
                 Some(true) => Standing::Leaving,
                 Some(false) => Standing::Stays,
                 None if self.lost.missed(now, process) >= self.config.timings.lost_after => {
@@ -167,6 +168,12 @@ impl Host {
             weak: wish.weak,
             hosts: counted - usize::from(draining && me_counted && counted > 0),
         }
+    }
+
+    /// Whether a member cannot come into the object's set any more.
+    fn has_lost(&self, object: &ObjectId, process: &ProcessId) -> bool {
+        self.replica(object)
+            .is_some_and(|replica| replica.has_lost(process))
     }
 
     /// Whether a change of this object may be under way now.

@@ -20,9 +20,10 @@ mod route;
 mod silence;
 mod slots;
 mod takeover;
+mod tombstones;
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -39,14 +40,16 @@ use self::repair::{Lost, Repairs};
 use self::silence::Silence;
 use self::slots::Slots;
 use self::takeover::Absent;
+use self::tombstones::{Issue, Tombstones};
 use crate::config::{ObjectsConfig, WeakTimings};
 use crate::execution::Deferred;
 use crate::lease::Leases;
+use crate::machine::Announced;
 use crate::message::Sighting;
 use crate::object::ObjectId;
 use crate::outcome::Outcome;
 use crate::placement::{RoundRobin, Strategy};
-use crate::register::{Env, Expiry, Methods, Mutation, Replica, Tombstone};
+use crate::register::{Env, Expiry, Methods, Mutation, Replica};
 
 pub use self::counters::Counters;
 pub use self::effects::Effects;
@@ -62,7 +65,7 @@ pub struct Host {
     view: MembershipView,
     host_counts: HostCounts,
     slots: Slots,
-    tombstones: BTreeMap<ObjectId, Tombstone>,
+    tombstones: Tombstones,
     silence: Silence,
     absent: Absent,
     strategy: Box<dyn Strategy>,
@@ -75,7 +78,7 @@ pub struct Host {
     attention: BTreeSet<ObjectId>,
     /// Objects whose outbox is to be looked at before this input is done with.
     outboxes: BTreeSet<ObjectId>,
-    load: Load,
+    told: Told,
     counters: Counters,
 }
 
@@ -84,7 +87,8 @@ struct World {
     me: ProcessId,
     methods: SharedMethods,
     rng: ChaCha8Rng,
-    next_stamp: u64,
+    /// What the tombstones let this process issue and refuse.
+    issue: Issue,
     leases: Leases,
     expiry: Expiry,
     weak: WeakTimings,
@@ -93,10 +97,12 @@ struct World {
 
 impl World {
     fn env(&mut self, now: Instant) -> Env<'_> {
+        let Issue { stamp, floor } = self.issue;
         Env {
             now,
             me: self.me,
-            stamp: self.next_stamp,
+            stamp,
+            floor,
             methods: &*self.methods,
             expiry: self.expiry,
             rng: &mut self.rng,
@@ -107,10 +113,10 @@ impl World {
     }
 }
 
-/// What was last said about the number of replicas here.
+/// What the driver was last told to announce.
 #[derive(Debug, Default)]
-struct Load {
-    told: usize,
+struct Told {
+    content: Announced,
     at: Option<Instant>,
 }
 
@@ -124,7 +130,7 @@ impl Host {
                 me,
                 methods,
                 rng: ChaCha8Rng::seed_from_u64(seed),
-                next_stamp: 1,
+                issue: Issue::default(),
                 leases: Leases::new(timings, limits),
                 expiry: Expiry {
                     session_idle: timings.session_idle,
@@ -136,7 +142,7 @@ impl Host {
             view: MembershipView::default(),
             host_counts: HostCounts::default(),
             slots: Slots::default(),
-            tombstones: BTreeMap::new(),
+            tombstones: Tombstones::new(me, timings.tombstones, limits.tombstones),
             silence: Silence::new(timings, limits),
             absent: Absent::default(),
             strategy: Box::new(RoundRobin::new(0)),
@@ -147,7 +153,7 @@ impl Host {
             inquiries: Inquiries::default(),
             attention: BTreeSet::new(),
             outboxes: BTreeSet::new(),
-            load: Load::default(),
+            told: Told::default(),
             counters: Counters::default(),
             config,
         }
@@ -164,6 +170,7 @@ impl Host {
         Counters {
             lease_reads: self.world.leases.answered,
             leases_awaited: self.world.leases.delayed,
+            tombstones_forgotten: self.tombstones.forgotten(),
             ..self.counters
         }
     }
@@ -192,10 +199,10 @@ impl Host {
             .map_or(Sighting::Unknown, |tombstone| tombstone.sighting.clone())
     }
 
-    /// The stamp of the next replica set that this process joins, for its member record.
+    /// The stamp for replica sets that name this process from now on, for its member record.
     #[must_use]
     pub const fn next_stamp(&self) -> u64 {
-        self.world.next_stamp
+        self.world.issue.stamp
     }
 
     /// The membership view changed.
@@ -203,6 +210,7 @@ impl Host {
         self.view = view.clone();
         self.host_counts.clear();
         self.lost.on_view(view);
+        self.expire_tombstones(now);
         self.doubt_absent(now, fx);
         self.on_view_repairs();
     }
@@ -261,12 +269,13 @@ impl Host {
             || !self.repairs.jobs.is_empty()
             || self.deliveries.waits()
             || self.drains()
-            || self.load_waits()
+            || self.has_news()
     }
 
     /// Looks at repairs.
     pub fn tick_repairs(&mut self, now: Instant, fx: &mut Effects) {
         self.doubt_absent(now, fx);
+        self.expire_tombstones(now);
         self.scan_repairs();
     }
 
@@ -276,14 +285,14 @@ impl Host {
         self.repairs.pending() || self.absent.waits()
     }
 
-    /// Does what this input made due: replica sets to be changed, the load to be told.
+    /// Does what this input made due: replica sets to be changed, news to be announced.
     /// Outboxes are left to [`take_deliveries`](Self::take_deliveries).
     pub fn settle(&mut self, now: Instant, fx: &mut Effects) {
         while let Some(object) = self.attention.pop_first() {
             self.mend(now, object, fx);
         }
         self.check_drained(now, fx);
-        self.tell_load(now, fx);
+        self.tell_news(now, fx);
     }
 
     /// Outbox calls that are to be delivered now.
@@ -325,6 +334,7 @@ impl Host {
     /// If they do not: a bug. For tests and simulations.
     pub fn check_invariants(&self) {
         self.slots.check_invariants();
+        self.tombstones.check_invariants();
         for (object, slot) in self.slots.iter() {
             let epoch = slot.replica.configuration().epoch;
             let refused = self

@@ -163,8 +163,7 @@ impl Host {
     ) {
         let installs = installed_epoch(&message);
         let tombstone = self.tombstones.get(&object);
-        let full = self.slots.len() >= self.config.limits.objects
-            || self.tombstones.len() >= self.config.limits.tombstones;
+        let full = self.slots.len() >= self.config.limits.objects;
         if let Some(epoch) = installs
             && tombstone.is_none()
             && (full || self.drain.is_some())

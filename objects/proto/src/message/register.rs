@@ -75,6 +75,15 @@ pub enum RegisterMessage {
         /// What it knows instead.
         sighting: Sighting,
     },
+    /// The sender's membership in this epoch was issued below its install floor, and it has
+    /// nothing of the epoch on record: it may have left it and forgotten so, and enters it no
+    /// more.
+    Forgotten {
+        /// From the message refused.
+        epoch: Epoch,
+        /// What the sender issues now: the stamp for a membership that it would enter.
+        stamp: u64,
+    },
     /// Is the sender still primary for a reader that asked after it arrived?
     Check {
         /// The replica set.

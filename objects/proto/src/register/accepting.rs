@@ -7,12 +7,13 @@ use crate::object::{Ballot, Configuration, Epoch, ObjectId, Version};
 use crate::register::candidate::EXPECT;
 use crate::register::finish::first_ballot;
 use crate::register::record::{Held, Record, well_formed};
-use crate::register::{Activation, Effects, Env, Mutation, Note, Replica, Role, Tombstone};
+use crate::register::{Activation, Effects, Env, Mutation, Note, Replica, Role, Tombstone, floor};
 
 impl Replica {
     /// Makes a record from a full accept or a prepare for a process that has none, and answers.
     ///
-    /// `None` if the message makes no record; a tombstone that refuses is answered `Gone`.
+    /// `None` if the message makes no record; a tombstone that refuses is answered `Gone`, a
+    /// membership below the install floor `Forgotten`.
     #[must_use]
     pub fn install(
         env: &mut Env<'_>,
@@ -35,6 +36,9 @@ impl Replica {
         if let Some(tombstone) = tombstone.filter(|tombstone| tombstone.refuses(epoch)) {
             let sighting = tombstone.sighting.clone();
             fx.register(from, object, RegisterMessage::Gone { epoch, sighting });
+            return None;
+        }
+        if floor::refuses_anew(env, (object, from), &message, tombstone, fx) {
             return None;
         }
         match message {
@@ -91,7 +95,7 @@ impl Replica {
             fx.register(from, object, promised);
             return None;
         }
-        let stamp = stamp_of(&configuration, index, env);
+        let stamp = floor::stamp_of(&configuration, env).unwrap_or(env.stamp);
         let record = Record::empty(configuration.clone(), Some(index), stamp);
         let mut replica = Self::new(object, record);
         fx.notes.push(Note::Installed(epoch));
@@ -140,6 +144,7 @@ impl Replica {
                 self.on_rejected(env, from, epoch, promised, fx);
             }
             RegisterMessage::Gone { sighting, .. } => self.on_sighting(env, &sighting, fx),
+            RegisterMessage::Forgotten { epoch, .. } => self.on_forgotten(from, epoch, fx),
             RegisterMessage::Check {
                 epoch,
                 ballot,
@@ -183,8 +188,11 @@ impl Replica {
             let Some(index) = configuration.index_of(&env.me) else {
                 return;
             };
+            if self.refuses_entry(env, from, &configuration, fx) {
+                return;
+            }
             if !self.enter_sealed(env, &configuration, index, fx) {
-                let stamp = stamp_of(&configuration, index, env);
+                let stamp = floor::stamp_of(&configuration, env).unwrap_or(env.stamp);
                 let record = Record::empty(configuration, Some(index), stamp);
                 self.replace(env, record, fx);
             }
@@ -234,6 +242,9 @@ impl Replica {
                     configuration,
                     value,
                 } if configuration.epoch == epoch && well_formed(&configuration) => {
+                    if self.refuses_entry(env, from, &configuration, fx) {
+                        return;
+                    }
                     let held = Held {
                         ballot,
                         version,
@@ -312,6 +323,7 @@ impl Replica {
         self.sealed_since = None;
         self.heard_primary = false;
         self.tries = 0;
+        self.forgotten.clear();
         if record.accepted.is_none() {
             fx.notes.push(Note::Installed(record.epoch()));
         }
@@ -339,17 +351,9 @@ fn is_of(configuration: &Configuration, ballot: Ballot, process: ProcessId) -> b
     well_formed(configuration) && configuration.process(ballot.member) == Some(process)
 }
 
-/// The stamp of a member, as the configuration has it.
-fn stamp_of(configuration: &Configuration, index: u8, env: &Env<'_>) -> u64 {
-    configuration
-        .members
-        .get(usize::from(index))
-        .map_or(env.stamp, |member| member.stamp)
-}
-
 /// The record that a full accept makes here: a member's, or a learner's.
 fn record_of(env: &Env<'_>, configuration: Configuration, held: Held) -> Record {
     let index = configuration.index_of(&env.me);
-    let stamp = index.map_or(env.stamp, |index| stamp_of(&configuration, index, env));
+    let stamp = floor::stamp_of(&configuration, env).unwrap_or(env.stamp);
     Record::holding(configuration, index, stamp, held)
 }

@@ -83,6 +83,10 @@ pub enum Mutation {
     ShipsRarely,
     /// A primary in weak mode goes on though it hears nobody.
     NeverIsolated,
+    /// Tombstones are forgotten and the install floor stays.
+    FloorNotRaised,
+    /// Memberships below the install floor are entered.
+    FloorIgnored,
 }
 
 /// How long a primary remembers what is not used.
@@ -102,9 +106,10 @@ pub struct Env<'a> {
     pub now: Instant,
     /// This process.
     pub me: ProcessId,
-    /// The stamp of a membership that begins in this call; the host raises it for every
-    /// install.
+    /// The stamp that this process issues now: that of a learner made in this call.
     pub stamp: u64,
+    /// Memberships with a stamp below this were left, or never begun, and begin no more.
+    pub floor: u64,
     /// The kinds hosted here.
     pub methods: &'a dyn Methods,
     /// How long what is not used is remembered.
@@ -184,6 +189,11 @@ pub enum Note {
     Lost(Lost),
     /// A weak object's replica cannot tell whether the object went on elsewhere: ask around.
     Alone,
+    /// A majority of this epoch, with nothing of it on record, begins no membership of it any
+    /// more: it is over, and nobody knows what came after it. A retirement follows.
+    Outlived(Epoch),
+    /// This member of the primary's set begins no membership of its epoch any more.
+    MemberLost(ProcessId),
     /// Drop the replica and keep this.
     Retired(Tombstone),
     /// Drop the replica: it was a learner that is not needed.

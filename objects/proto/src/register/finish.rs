@@ -10,7 +10,7 @@ use crate::message::{Change, RegisterMessage, Sighting, Status, Value};
 use crate::object::{Ballot, Configuration, Epoch, Version};
 use crate::register::candidate::EXPECT;
 use crate::register::record::{Held, Record};
-use crate::register::{Activation, Effects, Env, Note, Replica, Tombstone, quorum};
+use crate::register::{Activation, Effects, Env, Note, Replica, floor, quorum};
 
 /// How long a member of the next set is given to answer before the value is sent again.
 const RESEND: Duration = Duration::from_millis(200);
@@ -82,7 +82,9 @@ impl Replica {
             due: env.now,
             pause: RESEND,
         };
-        let mine = next.index_of(&env.me);
+        let mine = next
+            .index_of(&env.me)
+            .filter(|_| self.may_enter(env, &next));
         let carried = self.leave_primary_role(mine == Some(first_primary), &finish.sighting(), fx);
         if let Some(index) = mine {
             self.enter(env, &finish, index, fx);
@@ -100,11 +102,7 @@ impl Replica {
     /// Replaces the record by that of the next set, with the value that everybody installs.
     fn enter(&mut self, env: &mut Env<'_>, finish: &Finish, index: u8, fx: &mut Effects) {
         self.end_grant(env, true);
-        let stamp = finish
-            .next
-            .members
-            .get(usize::from(index))
-            .map_or(env.stamp, |member| member.stamp);
+        let stamp = floor::stamp_of(&finish.next, env).unwrap_or(env.stamp);
         let held = Held {
             ballot: first_ballot(finish.first_primary),
             version: finish.version,
@@ -114,6 +112,7 @@ impl Replica {
         self.sealed_since = None;
         self.heard_primary = false;
         self.tries = 0;
+        self.forgotten.clear();
         fx.notes.push(Note::Installed(finish.next.epoch));
     }
 
@@ -163,7 +162,7 @@ impl Replica {
         }
         fx.notes.push(Note::Reconfigured(finish.next.clone()));
         if self.record.epoch() == epoch {
-            self.retire(Tombstone { epoch, sighting }, fx);
+            self.retire(sighting, fx);
         }
     }
 

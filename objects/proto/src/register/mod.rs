@@ -7,9 +7,9 @@
 //! [`Replica`] reacts to messages (`accepting`), stands (`candidate`), admits calls (`requests`,
 //! `queue`), runs them (`plan`, `batch`, `maker`), ships what came of them (`round`, `ship`), runs
 //! what others shipped (`replay`), forgets (`expiry`) and moves to other replica sets
-//! (`reconfigure`, `finish`). `record` has the acceptor's rules; `lease` says when a read need not
-//! ask and a promise must wait, `weak` what is different for objects whose calls do not wait for
-//! a majority.
+//! (`reconfigure`, `finish`). `record` has the acceptor's rules, `tombstone` and `floor` those by
+//! which an epoch that was left stays left; `lease` says when a read need not ask and a promise
+//! must wait, `weak` what is different for objects whose calls do not wait for a majority.
 
 mod accepting;
 mod batch;
@@ -17,6 +17,7 @@ mod candidate;
 mod env;
 mod expiry;
 mod finish;
+mod floor;
 mod lease;
 mod maker;
 mod plan;

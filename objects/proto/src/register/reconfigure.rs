@@ -184,34 +184,50 @@ impl Replica {
         if seal_is_chosen {
             self.begin_finish(env, fx);
         } else {
-            let sighting = sighting.clone();
             let weak = self.is_weak();
-            self.retire(
-                Tombstone {
-                    epoch,
-                    sighting: sighting.clone(),
-                },
-                fx,
-            );
+            self.retire(sighting.clone(), fx);
             if weak {
-                self.follow(env, &sighting, fx);
+                self.follow(env, sighting, fx);
             }
         }
     }
 
-    /// The epoch is over and a majority of the next set holds the value.
+    /// The epoch is over and a majority of the next set holds the value, or a learner is not
+    /// needed.
     pub(super) fn on_retire(&mut self, epoch: Epoch, sighting: Sighting, fx: &mut Effects) {
-        let same = matches!(&sighting, Sighting::Member { configuration, .. }
-            if configuration.epoch == epoch);
-        let unknown = matches!(sighting, Sighting::Unknown);
-        if epoch < self.record.epoch() || unknown {
-            return;
-        }
-        if !same {
-            self.retire(Tombstone { epoch, sighting }, fx);
-        } else if self.record.index.is_none() {
+        let mine = self.record.epoch();
+        let over = match &sighting {
+            Sighting::Unknown => false,
+            Sighting::Member { configuration, .. } => configuration.epoch > mine,
+            Sighting::Deleted => epoch >= mine,
+        };
+        let unneeded = matches!(&sighting, Sighting::Member { configuration, .. }
+            if configuration.epoch == epoch && epoch == mine);
+        if over {
+            self.retire(sighting, fx);
+        } else if unneeded && self.record.index.is_none() {
             self.ended = true;
             fx.notes.push(Note::Dropped);
+        }
+    }
+
+    /// A member forgot so much that it installs nothing of this epoch any more. It has no record
+    /// of it, so either the epoch was left, or never had this member.
+    pub(super) fn on_forgotten(&mut self, from: ProcessId, epoch: Epoch, fx: &mut Effects) {
+        let configuration = &self.record.configuration;
+        let Some(index) = configuration.index_of(&from) else {
+            return;
+        };
+        if epoch != configuration.epoch || !self.forgotten.insert(index) {
+            return;
+        }
+        if self.forgotten.len() >= configuration.majority() {
+            // No majority of this epoch can ever be again, and whatever one acknowledged has
+            // moved on: those that held it left.
+            fx.notes.push(Note::Outlived(epoch));
+            self.retire(Sighting::Unknown, fx);
+        } else if self.is_primary() {
+            fx.notes.push(Note::MemberLost(from));
         }
     }
 
@@ -230,15 +246,20 @@ impl Replica {
             };
             fx.register(process, self.object, retire);
         }
-        self.retire(Tombstone { epoch, sighting }, fx);
+        self.retire(sighting, fx);
     }
 
     /// Ends this replica for good.
-    pub(super) fn retire(&mut self, tombstone: Tombstone, fx: &mut Effects) {
-        if let Sighting::Member { configuration, .. } = &tombstone.sighting {
+    pub(super) fn retire(&mut self, sighting: Sighting, fx: &mut Effects) {
+        if let Sighting::Member { configuration, .. } = &sighting {
             self.report_lost(configuration, fx);
         }
-        self.step_down(&tombstone.sighting, fx);
+        self.step_down(&sighting, fx);
+        let tombstone = Tombstone {
+            epoch: self.record.epoch(),
+            sighting,
+            member: self.record.index.is_some(),
+        };
         self.finish = None;
         self.ended = true;
         fx.notes.push(Note::Retired(tombstone));

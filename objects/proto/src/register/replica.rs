@@ -1,6 +1,7 @@
 //! One object's record at this process and everything that it reacts to.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 
 use overlay_proto::{Instant, ProcessId};
 
@@ -78,6 +79,8 @@ pub struct Replica {
     pub(super) tries: u32,
     /// A step whose calls are being run here.
     pub(super) replay: Option<Box<Replay>>,
+    /// Members that install nothing of this epoch any more.
+    pub(super) forgotten: BTreeSet<u8>,
     /// Executions started here.
     pub(super) attempts: u64,
     /// Retired or dropped: nothing happens any more.
@@ -112,6 +115,7 @@ impl Replica {
             heard_primary: false,
             tries: 0,
             replay: None,
+            forgotten: BTreeSet::new(),
             attempts: 0,
             ended: false,
         }

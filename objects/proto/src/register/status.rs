@@ -153,6 +153,13 @@ impl Replica {
             && self.record.promised.round > 0
     }
 
+    /// Whether this member cannot be brought into the set any more under its present membership.
+    #[must_use]
+    pub fn has_lost(&self, process: &ProcessId) -> bool {
+        let index = self.record.configuration.index_of(process);
+        index.is_some_and(|index| self.forgotten.contains(&index))
+    }
+
     /// The learners that this primary ships to, in order.
     #[must_use]
     pub fn learners(&self) -> Vec<ProcessId> {

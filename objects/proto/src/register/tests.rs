@@ -4,6 +4,7 @@ mod client;
 mod random;
 mod stories;
 mod stories_expiry;
+mod stories_floor;
 mod stories_leases;
 mod stories_moving;
 mod stories_shipping;

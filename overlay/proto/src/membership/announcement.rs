@@ -138,6 +138,7 @@ fn record(process: ProcessId, sequence: u64, own: &Announcement) -> MemberRecord
         kinds: own.kinds.clone(),
         capacity: own.capacity,
         load: own.load,
+        primaries: own.primaries,
         labels: own.labels.clone(),
         leaving: own.leaving,
         stamp: own.stamp,

@@ -39,6 +39,7 @@ fn record(number: u64, sequence: u64) -> MemberRecord {
         kinds: Vec::new(),
         capacity: 0,
         load: 0,
+        primaries: 0,
         labels: Vec::new(),
         leaving: false,
         stamp: 0,

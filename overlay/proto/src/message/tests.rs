@@ -48,6 +48,7 @@ fn record() -> impl Strategy<Value = SignedRecord> {
             kinds: vec![kind],
             capacity,
             load: capacity / 2,
+            primaries: capacity / 3,
             labels: vec![(String::from("host"), text)],
             leaving,
             stamp: sequence,

@@ -468,6 +468,8 @@ fn register() -> impl Strategy<Value = RegisterMessage> {
         (epoch(), ballot()).prop_map(|(epoch, ballot)| RegisterMessage::NeedFull { epoch, ballot }),
         (epoch(), ballot())
             .prop_map(|(epoch, promised)| RegisterMessage::Rejected { epoch, promised }),
+        (epoch(), any::<u64>())
+            .prop_map(|(epoch, stamp)| RegisterMessage::Forgotten { epoch, stamp }),
         (epoch(), sighting())
             .prop_map(|(epoch, sighting)| RegisterMessage::Gone { epoch, sighting }),
         (epoch(), ballot(), any::<u64>(), term()).prop_map(|(epoch, ballot, round, lease)| {

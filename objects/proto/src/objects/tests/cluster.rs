@@ -418,6 +418,7 @@ fn record(node: &Node) -> MemberRecord {
         kinds: if node.hosts { vec![kind] } else { Vec::new() },
         capacity: 1_000_000,
         load: 0,
+        primaries: 0,
         labels: Vec::new(),
         leaving: node.leaving,
         stamp: node.machine.next_stamp(),

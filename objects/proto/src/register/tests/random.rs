@@ -27,6 +27,8 @@ struct Reached {
     thawed: usize,
     lease_reads: u64,
     put_off: u64,
+    forgotten: usize,
+    sleepers: usize,
 }
 
 struct Run {
@@ -39,6 +41,11 @@ struct Run {
     isolated: Option<usize>,
     disjoint: usize,
     thawed: usize,
+    /// Its hosts forget what they left.
+    forgets: bool,
+    forgotten: usize,
+    /// Where the object is on its way to then.
+    goal: Vec<usize>,
 }
 
 impl Run {
@@ -65,6 +72,9 @@ impl Run {
             isolated: None,
             disjoint: 0,
             thawed: 0,
+            forgets: seed % 2 == 1,
+            forgotten: 0,
+            goal: Vec::new(),
         }
     }
 
@@ -85,6 +95,7 @@ impl Run {
                 let client = self.world.below(3) as usize;
                 self.clients[client].begin(&mut self.world, &self.history);
             }
+            86..89 if self.forgets => self.wander(),
             84..89 => {
                 let client = self.world.below(3) as usize;
                 self.clients[client].retry(&mut self.world);
@@ -106,11 +117,19 @@ impl Run {
                         .at(host, |replica, env, fx| replica.stand(env, fx));
                 }
             }
-            97 => self.move_somewhere(),
+            97 => {
+                let next = self.some_set();
+                self.move_to(&next);
+            }
+            98 if self.forgets && self.world.chance(600) => {}
             98 => match self.world.hosts.iter().position(|host| host.frozen) {
                 Some(host) => {
                     self.world.hosts[host].frozen = false;
                     self.thawed += 1;
+                    if self.forgets {
+                        self.world
+                            .at(host, |replica, env, fx| replica.stand(env, fx));
+                    }
                 }
                 None => {
                     let host = self.world.below(HOSTS as u32) as usize;
@@ -164,13 +183,25 @@ impl Run {
         Ok(())
     }
 
-    /// An active primary adds learners for, or seals the object into, some three hosts.
-    fn move_somewhere(&mut self) {
-        let active = self.world.active();
-        if active.is_empty() {
-            return;
+    /// The object goes from one set to the next without a pause, and hosts forget at once where
+    /// it was.
+    fn wander(&mut self) {
+        for host in 0..HOSTS {
+            if !self.world.hosts[host].frozen {
+                self.forgotten += usize::from(self.world.forget(host));
+            }
         }
-        let primary = active[self.world.below(active.len() as u32) as usize];
+        let goal = core::mem::take(&mut self.goal);
+        let asleep = |member: &usize| self.world.hosts[*member].frozen;
+        self.goal = if goal.is_empty() || goal.iter().any(asleep) || self.move_to(&goal) {
+            self.some_set()
+        } else {
+            goal
+        };
+    }
+
+    /// Some three hosts, or one.
+    fn some_set(&mut self) -> Vec<usize> {
         let shift = self.world.below(HOSTS as u32) as usize;
         // Alone only once nobody will crash any more.
         let size = if self.crashed && self.world.chance(100) {
@@ -178,14 +209,24 @@ impl Run {
         } else {
             MEMBERS
         };
-        let next: Vec<usize> = (0..size).map(|place| (shift + place) % HOSTS).collect();
-        if next.iter().any(|member| !self.world.hosts[*member].alive) {
-            return;
+        (0..size).map(|place| (shift + place) % HOSTS).collect()
+    }
+
+    /// An active primary adds learners for, or seals the object into, these hosts. Whether it
+    /// sealed.
+    fn move_to(&mut self, next: &[usize]) -> bool {
+        let active = self.world.active();
+        if active.is_empty() {
+            return false;
         }
-        let first = self.world.below(size as u32) as u8;
+        let primary = active[self.world.below(active.len() as u32) as usize];
+        if next.iter().any(|member| !self.world.hosts[*member].alive) {
+            return false;
+        }
+        let first = self.world.below(next.len() as u32) as u8;
         let moved = self.world.at(primary, |replica, env, fx| {
             let (old, now) = (replica.configuration().clone(), env.now);
-            for member in &next {
+            for member in next {
                 replica.add_learner(env, process(*member), fx);
             }
             let stamped: Vec<(usize, u64)> = next
@@ -201,9 +242,11 @@ impl Run {
                 .iter()
                 .all(|member| old.index_of(&process(*member)).is_none());
             let proposed = replica.propose(env, proposal, first, fx);
-            proposed.is_ok() && disjoint
+            proposed.is_ok().then_some(disjoint)
         });
+        let moved = moved.flatten();
         self.disjoint += usize::from(moved == Some(true));
+        moved.is_some()
     }
 
     /// Everything is delivered from now on; somebody must serve again.
@@ -276,10 +319,12 @@ impl Run {
             reached.lease_reads += host.leases.answered;
             reached.put_off += host.leases.delayed;
         }
+        reached.forgotten += self.forgotten;
         for note in self.world.hosts.iter().flat_map(|host| &host.notes) {
             match note {
                 Note::Active(crate::register::Activation::TookOver(_)) => reached.takeovers += 1,
                 Note::Reconfigured(_) => reached.moves += 1,
+                Note::Outlived(_) => reached.sleepers += 1,
                 _ => {}
             }
         }
@@ -306,7 +351,7 @@ fn nothing_acknowledged_is_lost_nothing_runs_twice_and_no_read_is_stale() {
     }
     println!(
         "{} writes, {} reads ({} under leases), {} takeovers ({} put off), {} moves \
-         ({} disjoint), {} thaws",
+         ({} disjoint), {} thaws, {} forgotten, {} sleepers that outlived it",
         reached.acknowledged,
         reached.reads,
         reached.lease_reads,
@@ -314,7 +359,9 @@ fn nothing_acknowledged_is_lost_nothing_runs_twice_and_no_read_is_stale() {
         reached.put_off,
         reached.moves,
         reached.disjoint,
-        reached.thawed
+        reached.thawed,
+        reached.forgotten,
+        reached.sleepers,
     );
     assert!(reached.acknowledged > SEEDS as usize * 10);
     assert!(reached.reads > SEEDS as usize * 5);
@@ -323,6 +370,8 @@ fn nothing_acknowledged_is_lost_nothing_runs_twice_and_no_read_is_stale() {
     assert!(reached.put_off > SEEDS / 100);
     assert!(reached.moves > SEEDS as usize / 2);
     assert!(reached.disjoint > SEEDS as usize / 20);
+    assert!(reached.forgotten > SEEDS as usize / 20);
+    assert!(reached.sleepers > 0);
 }
 
 fn is_caught(mutation: Mutation) {
@@ -346,4 +395,9 @@ fn failures_that_are_not_shipped_are_caught() {
 #[test]
 fn repetitions_that_run_again_are_caught() {
     is_caught(Mutation::RepeatsRun);
+}
+
+#[test]
+fn memberships_entered_below_the_install_floor_are_caught() {
+    is_caught(Mutation::FloorIgnored);
 }

@@ -9,39 +9,6 @@ use crate::object::{Configuration, Epoch, Lineage};
 use crate::outcome::{Cause, Outcome};
 use crate::register::{Note, ProposeError};
 
-/// Adds learners and seals the object into `members`, of which the first goes on.
-fn move_to(story: &mut Story, primary: usize, members: &[usize]) {
-    let next = prepare_next(story, primary, members);
-    let proposed = story.world.at(primary, |replica, env, fx| {
-        replica.propose(env, next, 0, fx)
-    });
-    assert_eq!(proposed, Some(Ok(())));
-    story.flow();
-    story.pass(100);
-}
-
-fn prepare_next(story: &mut Story, primary: usize, members: &[usize]) -> Configuration {
-    for _ in 0..2 {
-        for member in members {
-            story.world.at(primary, |replica, env, fx| {
-                replica.add_learner(env, process(*member), fx);
-            });
-        }
-        story.flow();
-    }
-    let now = story.world.now;
-    let replica = story.world.replica(primary);
-    let number = replica.configuration().epoch.number + 1;
-    let stamped: Vec<(usize, u64)> = members
-        .iter()
-        .map(|member| {
-            let status = replica.peer_status(process(*member), now);
-            (*member, status.and_then(|status| status.stamp).unwrap_or(1))
-        })
-        .collect();
-    configuration(number, &stamped)
-}
-
 #[test]
 fn an_object_moves_to_three_others_and_forgets_nothing() {
     let mut story = Story::new(6, &[0, 1, 2]);

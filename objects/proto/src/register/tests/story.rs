@@ -9,7 +9,7 @@ use super::world::*;
 use crate::execution::{CallChain, Codec};
 use crate::message::{Ask, CallRequest, Message, Position, Reply, Request};
 use crate::mode::Mode;
-use crate::object::MethodId;
+use crate::object::{Configuration, MethodId};
 use crate::outcome::Outcome;
 use crate::reads::Reads;
 use crate::register::Note;
@@ -195,4 +195,37 @@ pub(super) fn returned(reply: &Reply) -> u32 {
         } => tags(bytes)[0],
         other => panic!("not returned: {other:?}"),
     }
+}
+
+/// Adds learners and seals the object into `members`, of which the first goes on.
+pub(super) fn move_to(story: &mut Story, primary: usize, members: &[usize]) {
+    let next = prepare_next(story, primary, members);
+    let proposed = story.world.at(primary, |replica, env, fx| {
+        replica.propose(env, next, 0, fx)
+    });
+    assert_eq!(proposed, Some(Ok(())));
+    story.flow();
+    story.pass(100);
+}
+
+pub(super) fn prepare_next(story: &mut Story, primary: usize, members: &[usize]) -> Configuration {
+    for _ in 0..2 {
+        for member in members {
+            story.world.at(primary, |replica, env, fx| {
+                replica.add_learner(env, process(*member), fx);
+            });
+        }
+        story.flow();
+    }
+    let now = story.world.now;
+    let replica = story.world.replica(primary);
+    let number = replica.configuration().epoch.number + 1;
+    let stamped: Vec<(usize, u64)> = members
+        .iter()
+        .map(|member| {
+            let status = replica.peer_status(process(*member), now);
+            (*member, status.and_then(|status| status.stamp).unwrap_or(1))
+        })
+        .collect();
+    configuration(number, &stamped)
 }

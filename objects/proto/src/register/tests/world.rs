@@ -90,7 +90,10 @@ pub(super) struct Host {
     pub(super) executions: Vec<Execution>,
     pub(super) notes: Vec<Note>,
     pub(super) leases: Leases,
-    stamp: u64,
+    pub(super) stamp: u64,
+    pub(super) floor: u64,
+    /// The stamp of the time when its replica ended.
+    buried: u64,
     rng: ChaCha8Rng,
 }
 
@@ -160,6 +163,8 @@ impl World {
                 notes: Vec::new(),
                 leases: Leases::new(&Timings::default(), &Limits::default()),
                 stamp: 10,
+                floor: 0,
+                buried: 0,
                 rng: ChaCha8Rng::seed_from_u64(seed ^ (index as u64 + 1)),
             })
             .collect();
@@ -228,6 +233,19 @@ impl World {
         self.bag.push(Envelope { from, to, message });
     }
 
+    /// A host forgets its tombstone and raises its install floor above it. Whether it had one
+    /// that it may forget.
+    pub(super) fn forget(&mut self, index: usize) -> bool {
+        let host = &mut self.hosts[index];
+        let me = process(index);
+        let kept = host.tombstone.take_if(|tombstone| !tombstone.awaits(&me));
+        if kept.is_some() {
+            host.floor = host.floor.max(host.buried + 1);
+            host.stamp = host.stamp.max(host.floor);
+        }
+        kept.is_some()
+    }
+
     /// Lets a host's replica do something; collects what follows.
     pub(super) fn at<R>(
         &mut self,
@@ -246,6 +264,7 @@ impl World {
             now,
             me: process(index),
             stamp: host.stamp,
+            floor: host.floor,
             methods: &kinds,
             expiry: EXPIRY,
             rng: &mut host.rng,
@@ -277,6 +296,7 @@ impl World {
                 Note::Retired(tombstone) => {
                     host.replica = None;
                     host.leases.given.release(&OBJECT);
+                    host.buried = host.stamp;
                     host.tombstone = Some(tombstone.clone());
                 }
                 Note::Dropped => {
@@ -377,6 +397,7 @@ impl World {
             now,
             me: process(index),
             stamp: host.stamp,
+            floor: host.floor,
             methods: &kinds,
             expiry: EXPIRY,
             rng: &mut host.rng,
