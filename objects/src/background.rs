@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use objects_proto::machine::Announced;
+use objects_proto::object::ObjectId;
+use objects_proto::register::Lost;
 use overlay::OverlayEvent;
 use overlay_proto::{Announcement, Duration};
 use tokio::sync::{mpsc, watch};
@@ -25,6 +27,22 @@ pub(crate) async fn follow_names(cluster: Arc<Cluster>, mut events: Events) {
         } = event
         {
             cluster.moved(object, &configuration).await;
+        }
+    }
+}
+
+/// What a program does about calls that were lost.
+pub(crate) type LostHook = Arc<dyn Fn(ObjectId, &Lost) + Send + Sync>;
+
+/// Tells the program of lost calls, one loss after the other, on a thread that may block.
+pub(crate) async fn report_lost(hook: LostHook, mut events: Events) {
+    while let Some(event) = events.next().await {
+        if let Event::CallsLost { object, lost } = event {
+            let hook = hook.clone();
+            let told = tokio::task::spawn_blocking(move || hook(object, &lost)).await;
+            if let Err(error) = told {
+                tracing::error!(%error, "the hook for lost calls failed");
+            }
         }
     }
 }
@@ -82,4 +100,41 @@ pub(crate) async fn announce_news(
 /// Whether a number is worth announcing again.
 const fn moved(announced: u32, now: u32) -> bool {
     announced.abs_diff(now) > announced / 8
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use objects_proto::object::{Lineage, Version};
+
+    use super::*;
+    use crate::events::EventSource;
+
+    #[tokio::test]
+    async fn the_program_is_told_of_each_loss() {
+        let events = EventSource::new();
+        let (tell, mut told) = mpsc::unbounded_channel();
+        let hook: LostHook = Arc::new(move |object, lost| {
+            let _nobody_waits = tell.send((object, lost.clone()));
+        });
+        let reporting = tokio::spawn(report_lost(hook, events.listen()));
+        let object = ObjectId(7);
+        let lost = Lost {
+            kind: String::from("Cursor"),
+            lineage: Lineage::default(),
+            since: Version(4),
+            until: Version(9),
+            primary: true,
+            state: Bytes::from_static(b"state"),
+        };
+        for _ in 0..2 {
+            let lost = lost.clone();
+            events.tell(Event::CallsLost { object, lost });
+        }
+        for _ in 0..2 {
+            assert_eq!(told.recv().await, Some((object, lost.clone())));
+        }
+        drop(events);
+        reporting.await.expect("it ends with the node");
+    }
 }

@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use objects_proto::config::ObjectsConfig;
 use objects_proto::kinds_table::{KindError, KindTable};
-use objects_proto::object::MEMBERS_MAX;
+use objects_proto::object::{MEMBERS_MAX, ObjectId};
+use objects_proto::register::Lost;
 use objects_proto::shared::SharedObject;
 use overlay::Role;
 use overlay_proto::OverlayConfig;
 
+use crate::background::LostHook;
 use crate::error::{Error, Result, StartError};
 use crate::node::Node;
 use crate::start::{self, Plan};
@@ -26,6 +29,7 @@ pub struct Builder {
     labels: Vec<(String, String)>,
     config: ObjectsConfig,
     threads: usize,
+    on_lost: Option<LostHook>,
 }
 
 impl Node {
@@ -38,6 +42,7 @@ impl Node {
             labels: Vec::new(),
             config: ObjectsConfig::default(),
             threads: 1,
+            on_lost: None,
         }
     }
 }
@@ -71,6 +76,15 @@ impl Builder {
     /// one object run on one thread.
     pub fn executor_threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(1);
+        self
+    }
+
+    /// What to do when calls on a weak object, which this node held, turn out to be lost: another
+    /// line of primaries went on with the object (see [`Mode::Weak`](crate::Mode::Weak)). The
+    /// hook gets what is discarded, the encoded state included. It runs on a thread of its own,
+    /// for one loss after the other. [`Event::CallsLost`](crate::Event::CallsLost) says the same.
+    pub fn on_lost(mut self, hook: impl Fn(ObjectId, &Lost) + Send + Sync + 'static) -> Self {
+        self.on_lost = Some(Arc::new(hook));
         self
     }
 
@@ -169,6 +183,7 @@ impl Builder {
             labels: self.labels,
             config: self.config,
             threads: self.threads,
+            on_lost: self.on_lost,
         };
         Box::pin(start::start(plan)).await
     }

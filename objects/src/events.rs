@@ -3,6 +3,7 @@
 use std::fmt;
 
 use objects_proto::object::{Configuration, Epoch, ObjectId};
+use objects_proto::register::Lost;
 use overlay_proto::{ClusterId, Duration, LostCause, ProcessId};
 use tokio::sync::broadcast;
 
@@ -51,6 +52,14 @@ pub enum Event {
         kind: String,
         /// The method.
         method: String,
+    },
+    /// What this node held of a weak object does not count: another line of primaries went on
+    /// with the object. Its callers were told that it was done.
+    CallsLost {
+        /// The object.
+        object: ObjectId,
+        /// What.
+        lost: Lost,
     },
     /// This node handed over what it held, before leaving.
     Drained {
@@ -120,6 +129,12 @@ impl fmt::Display for Event {
                 f,
                 "`{kind}::{method}` of object {object} is marked deterministic and came to \
                  something else here"
+            ),
+            Self::CallsLost { object, lost } => write!(
+                f,
+                "{} calls on {} {object} are lost: another primary went on without them",
+                lost.versions(),
+                lost.kind
             ),
             Self::Drained { left_behind: 0 } => f.write_str("everything is handed over"),
             Self::Drained { left_behind } => {

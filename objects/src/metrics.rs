@@ -26,6 +26,9 @@ pub struct Metrics {
     pub replays: u64,
     /// Such batches that came to something else than at the primary.
     pub replays_differed: u64,
+    /// Calls on weak objects that this node held and that were discarded, because another line
+    /// of primaries went on; sessions opened or closed count as calls.
+    pub calls_lost: u64,
     /// Directory lookups started.
     pub lookups: u64,
     /// Directory records found by them.
@@ -54,6 +57,7 @@ impl Metrics {
             deltas_stored: machine.deltas,
             replays: machine.replays,
             replays_differed: machine.replays_differed,
+            calls_lost: read(&own.calls_lost),
             lookups: read(&directory.lookups),
             lookup_records: read(&directory.records_found),
             publications: read(&directory.publications),

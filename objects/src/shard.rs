@@ -79,6 +79,7 @@ pub(crate) struct ShardCounters {
     pub(crate) unsent: AtomicU64,
     pub(crate) undecodable: AtomicU64,
     pub(crate) executions: AtomicU64,
+    pub(crate) calls_lost: AtomicU64,
 }
 
 impl Shard {

@@ -15,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use crate::background::{self, MEETINGS_MAX};
+use crate::background::{self, LostHook, MEETINGS_MAX};
 use crate::caller::NodeCaller;
 use crate::cluster::Cluster;
 use crate::directory::Directory;
@@ -39,6 +39,7 @@ pub(crate) struct Plan {
     pub(crate) labels: Vec<(String, String)>,
     pub(crate) config: ObjectsConfig,
     pub(crate) threads: usize,
+    pub(crate) on_lost: Option<LostHook>,
 }
 
 /// What waits for the tasks of a node.
@@ -59,6 +60,7 @@ pub(crate) async fn start(plan: Plan) -> Result<Node> {
         labels,
         config,
         threads,
+        on_lost,
     } = plan;
     let unfit = match role {
         Role::Client => Some("is a client"),
@@ -108,7 +110,12 @@ pub(crate) async fn start(plan: Plan) -> Result<Node> {
         announcement,
         factor,
     };
-    let tasks = Mutex::new(Some(spawn(&parts, lookups, meetings, unused)));
+    let mut tasks = spawn(&parts, lookups, meetings, unused);
+    if let Some(hook) = on_lost {
+        let events = parts.shard.events().listen();
+        tasks.spawn(background::report_lost(hook, events));
+    }
+    let tasks = Mutex::new(Some(tasks));
     let node = Node::new(parts, tasks);
     if role == Role::Member {
         see_itself(&node).await;

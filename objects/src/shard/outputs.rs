@@ -1,5 +1,7 @@
 //! What the machine asks of the world.
 
+use std::sync::atomic::Ordering;
+
 use objects_proto::frame;
 use objects_proto::machine::{Command, Event as MachineEvent};
 use objects_proto::message::Message;
@@ -127,6 +129,13 @@ impl Shard {
             MachineEvent::Drained { left_behind } => {
                 self.drained.send_replace(Some(left_behind));
                 Event::Drained { left_behind }
+            }
+            MachineEvent::Lost { object, lost } => {
+                self.counters
+                    .calls_lost
+                    .fetch_add(lost.versions(), Ordering::Relaxed);
+                tracing::warn!(%object, kind = lost.kind, calls = lost.versions(), "calls are lost");
+                Event::CallsLost { object, lost }
             }
             MachineEvent::Announce(news) => {
                 self.news.send_replace(news);

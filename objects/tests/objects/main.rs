@@ -4,5 +4,6 @@ mod calls;
 mod failover;
 mod harness;
 mod lifecycle;
+mod modes;
 mod names;
 mod nested;

@@ -1,6 +1,6 @@
 //! `peer inspect`: where an object is, and why.
 
-use objects::{Description, Reads};
+use objects::{Description, Mode, Reads};
 use serde_json::{Value, json};
 
 use crate::commands::create::survives;
@@ -53,7 +53,8 @@ pub(crate) fn as_json(description: &Description) -> Value {
         "members": members,
         "learners": learners,
         "factor": description.factor,
-        "reads": reads(description.reads),
+        "mode": mode(description.mode),
+        "reads": reads(description),
         "version": description.version.0,
         "takeovers": description.takeovers,
         "state_bytes": description.state_bytes,
@@ -64,9 +65,20 @@ pub(crate) fn as_json(description: &Description) -> Value {
     })
 }
 
-/// As `#[shared(reads = "…")]` has it.
-const fn reads(reads: Reads) -> &'static str {
-    match reads {
+/// As `#[shared(mode = "…")]` has it.
+const fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Strong => "strong",
+        Mode::Weak => "weak",
+    }
+}
+
+/// As `#[shared(reads = "…")]` has it; in weak mode they are what the primary has.
+const fn reads(description: &Description) -> &'static str {
+    if matches!(description.mode, Mode::Weak) {
+        return "primary";
+    }
+    match description.reads {
         Reads::Quorum => "quorum",
         Reads::Lease => "lease",
         Reads::Stale => "stale",
@@ -95,7 +107,14 @@ fn print(description: &Description) {
         "  version {} (calls executed), state {} bytes, {} sessions, {} queued",
         description.version.0, description.state_bytes, description.sessions, description.queued
     );
-    println!("  reads: {}", reads(description.reads));
+    println!(
+        "  mode: {}, reads: {}",
+        mode(description.mode),
+        reads(description)
+    );
+    if description.mode == Mode::Weak {
+        println!("  weak: a primary that dies or is cut off may lose calls that it answered");
+    }
     println!("  methods: {}", description.methods.join(", "));
     println!("  {}", survives(set.members.len()));
     if set.members.len() < usize::from(description.factor) {
