@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use objects_proto::machine::Announced;
+use objects_proto::mode::Lost;
 use objects_proto::object::ObjectId;
-use objects_proto::register::Lost;
 use overlay::OverlayEvent;
 use overlay_proto::{Announcement, Duration};
 use tokio::sync::{mpsc, watch};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use objects_proto::config::ObjectsConfig;
 use objects_proto::kinds_table::{KindError, KindTable};
+use objects_proto::mode::Lost;
 use objects_proto::object::{MEMBERS_MAX, ObjectId};
-use objects_proto::register::Lost;
 use objects_proto::shared::SharedObject;
 use overlay::Role;
 use overlay_proto::OverlayConfig;

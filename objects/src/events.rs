@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use objects_proto::mode::Lost;
 use objects_proto::object::{Configuration, Epoch, ObjectId};
-use objects_proto::register::Lost;
 use overlay_proto::{ClusterId, Duration, LostCause, ProcessId};
 use tokio::sync::broadcast;
 

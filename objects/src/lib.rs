@@ -44,6 +44,7 @@ pub use objects_proto::context::Context;
 pub use objects_proto::error::{CallError, MethodFailure, Never};
 pub use objects_proto::kinds_table::{KindError, STATE_BYTES_MAX, decode_state};
 pub use objects_proto::message::Description;
+pub use objects_proto::mode::Lost;
 pub use objects_proto::mode::Mode;
 pub use objects_proto::naming::NAME_BYTES_MAX;
 pub use objects_proto::object::{Configuration, Epoch, ObjectId, Version};
@@ -51,7 +52,6 @@ pub use objects_proto::outcome::{Cause, Witness};
 pub use objects_proto::proxy::{Callable, Proxy};
 pub use objects_proto::reads::Reads;
 pub use objects_proto::reference::{RawRef, Ref};
-pub use objects_proto::register::Lost;
 pub use objects_proto::shared::SharedObject;
 pub use objects_proto::testing;
 pub use overlay::{

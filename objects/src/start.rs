@@ -115,8 +115,7 @@ pub(crate) async fn start(plan: Plan) -> Result<Node> {
         let events = parts.shard.events().listen();
         tasks.spawn(background::report_lost(hook, events));
     }
-    let tasks = Mutex::new(Some(tasks));
-    let node = Node::new(parts, tasks);
+    let node = Node::new(parts, Mutex::new(Some(tasks)));
     if role == Role::Member {
         see_itself(&node).await;
     }

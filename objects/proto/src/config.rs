@@ -3,6 +3,7 @@
 use overlay_proto::Duration;
 
 use crate::client::ClientConfig;
+use crate::mode::WeakTimings;
 
 /// Parameters of one object machine. Nodes of one cluster may use different ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,20 +76,6 @@ pub struct Timings {
     pub outbox_retry: Duration,
 }
 
-/// When what happens to objects in weak mode (reliability research 3.5).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WeakTimings {
-    /// A primary ships what it answered this long after it last did, to the next tick.
-    pub ship: Duration,
-    /// A process that is silent is replaced after this time, unless another member hears it.
-    pub wait: Duration,
-    /// A candidate collects copies for so long; twice as long if it reaches a minority.
-    pub collect: Duration,
-    /// A primary that shipped and heard no other member for so long executes nothing any more:
-    /// it may have been replaced. [`Duration::MAX`] to go on for ever.
-    pub isolated: Duration,
-}
-
 /// How much this node takes on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -151,17 +138,6 @@ impl Default for Timings {
             weak: WeakTimings::default(),
             tombstones: Duration::from_secs(24 * 3_600),
             outbox_retry: Duration::from_millis(100),
-        }
-    }
-}
-
-impl Default for WeakTimings {
-    fn default() -> Self {
-        Self {
-            ship: Duration::from_millis(20),
-            wait: Duration::from_millis(200),
-            collect: Duration::from_millis(200),
-            isolated: Duration::from_secs(10),
         }
     }
 }

@@ -10,11 +10,11 @@ use overlay_proto::{Duration, ProcessId};
 use crate::caller::{Completion, HandleId, Invocation};
 use crate::execution::{Executed, Execution};
 use crate::message::Description;
+use crate::mode::Lost;
 use crate::mode::Mode;
 use crate::object::{Configuration, Epoch, ObjectId, Version};
 use crate::outcome::Cause;
 use crate::reference::RawRef;
-use crate::register::Lost;
 
 /// Chosen by the driver to find whoever waits for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

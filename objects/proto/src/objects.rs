@@ -1,6 +1,8 @@
 //! The object layer of one node as one machine: the calls that it makes, the replicas that it
 //! holds, the objects that it creates and recovers.
 
+mod describe;
+
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
@@ -14,7 +16,7 @@ use crate::config::ObjectsConfig;
 use crate::creation::{CreationEffects, Creations};
 use crate::host::{Counters, Effects, Host, Recoveries, SharedMethods};
 use crate::machine::{Command, Creation, Event, Ticket, Timer};
-use crate::message::{Description, Message};
+use crate::message::Message;
 use crate::object::ObjectId;
 use crate::outcome::Cause;
 use crate::register::{Mutation, Replica};
@@ -286,19 +288,6 @@ impl Objects {
         }
     }
 
-    /// Adds the names of the methods, as a member that hosts the kind announces them.
-    fn name_methods(&self, description: &mut Description) {
-        let members = description.configuration.processes();
-        let hosted = members.filter_map(|process| {
-            let record = &self.view.process(&process)?.record;
-            let kind = record.kind(&description.kind)?;
-            (kind.version == description.kind_version).then_some(&kind.methods)
-        });
-        if let Some(methods) = hosted.into_iter().next() {
-            description.methods.clone_from(methods);
-        }
-    }
-
     /// Lets the creations act and takes in what they did.
     fn ask_creations(
         &mut self,
@@ -312,12 +301,16 @@ impl Objects {
         for (ticket, handle, session, reference) in out.created {
             self.created += 1;
             self.client.adopt_session(now, handle, session, &reference);
-            let result = Ok(reference);
-            fx.emit(Event::Created { ticket, result });
+            fx.emit(Event::Created {
+                ticket,
+                result: Ok(reference),
+            });
         }
         for (ticket, cause) in out.failed {
-            let result = Err(cause);
-            fx.emit(Event::Created { ticket, result });
+            fx.emit(Event::Created {
+                ticket,
+                result: Err(cause),
+            });
         }
     }
 
@@ -394,9 +387,7 @@ impl Machine for Objects {
                 self.host.tick_repairs(now, &mut fx);
             }
             Input::LinkUp(process) => self.host.on_link_up(now, process, &mut fx),
-            Input::LinkDown { process, reason } => {
-                self.link_down(now, process, reason, &mut fx);
-            }
+            Input::LinkDown { process, reason } => self.link_down(now, process, reason, &mut fx),
         }
         self.finish(now, fx, out);
     }

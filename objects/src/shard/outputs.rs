@@ -131,10 +131,9 @@ impl Shard {
                 Event::Drained { left_behind }
             }
             MachineEvent::Lost { object, lost } => {
-                self.counters
-                    .calls_lost
-                    .fetch_add(lost.versions(), Ordering::Relaxed);
-                tracing::warn!(%object, kind = lost.kind, calls = lost.versions(), "calls are lost");
+                let calls = lost.versions();
+                self.counters.calls_lost.fetch_add(calls, Ordering::Relaxed);
+                tracing::warn!(%object, kind = lost.kind, calls, "calls are lost");
                 Event::CallsLost { object, lost }
             }
             MachineEvent::Announce(news) => {

@@ -100,10 +100,6 @@ pub struct Register {
     names: u64,
     handled: u64,
     pace: Duration,
-    /// After this time an unused session is closed.
-    session_idle: Duration,
-    /// After this time a handle goes on under another session.
-    session_rest: Duration,
     healed_at: Option<Instant>,
 }
 
@@ -137,13 +133,8 @@ pub fn run(
     }
     world.kernel.alarm(Duration::from_secs(4), Alarm::Ambush);
     world.schedule(&plan);
-    let [crashes, pauses, cuts, leaves] = plan.counts();
-    for (name, count) in [
-        ("crashes", crashes),
-        ("pauses", pauses),
-        ("cuts", cuts),
-        ("leaves", leaves),
-    ] {
+    let names = ["crashes", "pauses", "cuts", "leaves"];
+    for (name, count) in names.into_iter().zip(plan.counts()) {
         world.kernel.count(name, count);
     }
     // A violation stays in the kernel, where the caller finds it with the last events.
@@ -165,12 +156,14 @@ impl Register {
         };
         let conditions = DirectoryConditions::any(&mut dice);
         let mut sizes = seed.child("sizes").dice();
-        let [session_idle, session_rest] = workload::expiry(&mut seed.child("expiry").dice());
+        let expiry = workload::expiry(&mut seed.child("expiry").dice());
+        let mut config = workload::config(&mut dice);
+        [config.timings.session_idle, config.client.session_rest] = expiry;
         Self {
             hosts,
             mutation,
             factor,
-            config: workload::config(&mut dice),
+            config,
             hints: Hints::new(hosts, seed),
             directory: Directory::new(conditions, seed),
             ambushes,
@@ -187,8 +180,6 @@ impl Register {
             names: 0,
             handled: 0,
             pace: Duration::from_millis(dice.between(150, 1_000)),
-            session_idle,
-            session_rest,
             dice,
             healed_at: None,
         }
@@ -232,9 +223,7 @@ impl Environment<Objects> for Register {
 
     fn start(&mut self, _kernel: &mut ObjectsKernel, start: Start) -> Objects {
         let methods = journal::shared(start.node < self.hosts);
-        let mut config = self.config.clone();
-        config.timings.session_idle = self.session_idle;
-        config.client.session_rest = self.session_rest;
+        let config = self.config.clone();
         let mut machine = Objects::new(config, start.process, methods, start.seed.value());
         machine.mutate(self.mutation);
         machine

@@ -3,9 +3,10 @@
 
 use objects_proto::execution::Execution;
 use objects_proto::machine::Ticket;
+use objects_proto::mode::Lost;
 use objects_proto::object::ObjectId;
 use objects_proto::outcome::Witness;
-use objects_proto::register::{Lost, Replica};
+use objects_proto::register::Replica;
 use overlay_proto::codec;
 
 use super::journal::WEAK;

@@ -9,9 +9,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
-use objects_proto::config::{Limits, Timings, WeakTimings};
+use objects_proto::config::{Limits, Timings};
 use objects_proto::lease::Leases;
 use objects_proto::message::{Message, RegisterMessage, Reply, Request};
+use objects_proto::mode::WeakTimings;
 use objects_proto::object::{Replica as Member, Version};
 use objects_proto::outcome::Outcome;
 use objects_proto::register::{Effects, Env, Expiry, Mutation, Note, Replica, Tombstone};

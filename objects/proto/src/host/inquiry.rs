@@ -13,8 +13,9 @@ use crate::host::Host;
 use crate::host::effects::Effects;
 use crate::machine::Event;
 use crate::message::{Copy, Message, RegisterMessage, Sighting};
+use crate::mode::Lost;
 use crate::object::ObjectId;
-use crate::register::{Lost, Mutation};
+use crate::register::Mutation;
 
 /// Shortest time between two inquiries about one object; doubled each time.
 const PAUSE_MIN: Duration = Duration::from_secs(1);

@@ -5,14 +5,14 @@ use alloc::vec::Vec;
 use overlay_proto::{Duration, Instant, ProcessId};
 use rand_chacha::ChaCha8Rng;
 
-use crate::config::WeakTimings;
 use crate::execution::Execution;
 use crate::lease::Leases;
 use crate::message::{Message, RegisterMessage, Reply};
+use crate::mode::Lost;
+use crate::mode::WeakTimings;
 use crate::object::{Configuration, Epoch, MethodId, ObjectId, Version};
 use crate::reads::Reads;
 use crate::register::tombstone::Tombstone;
-use crate::register::weak::Lost;
 
 /// What the host knows of one method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -40,7 +40,6 @@ pub use env::{Activation, Effects, Env, Expiry, MethodInfo, Methods, Mutation, N
 pub use queue::{QUEUE_BYTES_MAX, QUEUE_CALLS_MAX};
 pub use replica::{Holder, LearnerStatus, ProposeError, Replica, WaitingCall};
 pub use tombstone::Tombstone;
-pub use weak::Lost;
 
 pub(crate) use replica::Role;
 pub(crate) use round::quorum;

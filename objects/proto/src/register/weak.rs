@@ -5,15 +5,12 @@
 //! the one before, so that every replica that hears of it follows. The fork is part of the new
 //! set, and so whoever is left behind can tell what of its own is discarded.
 
-use alloc::string::String;
-
-use bytes::Bytes;
 use overlay_proto::{Duration, Instant};
 use rand_chacha::rand_core::Rng;
 
 use crate::message::{Ask, Refusal, RegisterMessage, Reply, Sighting, Status};
-use crate::mode::Mode;
-use crate::object::{Configuration, Epoch, Lineage, Version};
+use crate::mode::{Lost, Mode};
+use crate::object::{Configuration, Epoch, Lineage};
 use crate::outcome::Cause;
 use crate::register::finish::first_ballot;
 use crate::register::primary::{Answer, Primary};
@@ -26,31 +23,6 @@ const UNSHIPPED_MAX: u64 = 64;
 
 /// Numbers of outbox calls that a new line leaves out: the line before may have used some.
 const OUTBOX_GAP: u64 = 1 << 32;
-
-/// What a discarded line had done, as one process held it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lost {
-    /// The object's kind.
-    pub kind: String,
-    /// The line that was discarded.
-    pub lineage: Lineage,
-    /// Its last version that the object still has.
-    pub since: Version,
-    /// Its last version that this process held.
-    pub until: Version,
-    /// Whether this process was the primary that executed them.
-    pub primary: bool,
-    /// The encoded state that is discarded.
-    pub state: Bytes,
-}
-
-impl Lost {
-    /// How many versions: calls, and sessions opened or closed.
-    #[must_use]
-    pub const fn versions(&self) -> u64 {
-        self.until.0.saturating_sub(self.since.0)
-    }
-}
 
 /// What a primary in weak mode has answered and what became of it.
 #[derive(Clone, Debug, Default)]

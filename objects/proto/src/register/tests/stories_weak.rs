@@ -7,9 +7,10 @@ use alloc::vec::Vec;
 use super::story::*;
 use super::world::*;
 use crate::message::{Ask, Position, Refusal, RegisterMessage, Reply};
+use crate::mode::Lost;
 use crate::object::{Lineage, Version};
 use crate::outcome::{Cause, Outcome};
-use crate::register::{Lost, Note};
+use crate::register::Note;
 
 fn appended(story: &mut Story, to: usize, number: u64, tag: u32) -> u32 {
     returned(&story.append(to, number, tag))

@@ -10,13 +10,13 @@ use overlay_proto::{Duration, Incarnation, Instant, PeerId, ProcessId};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::config::{Limits, Timings, WeakTimings};
+use crate::config::{Limits, Timings};
 use crate::execution::{Deferred, Executed, Execution, Ran};
 use crate::lease::Leases;
 use crate::message::{
     Change, Message, Outbox, Refusal, RegisterMessage, Reply, Request, Sighting, Status, Value,
 };
-use crate::mode::Mode;
+use crate::mode::{Mode, WeakTimings};
 use crate::object::{
     Ballot, Configuration, Epoch, Lineage, MethodId, ObjectId, Replica as Member, Version,
 };

@@ -1,0 +1,19 @@
+//! What a description says that its object's primary does not know.
+
+use super::Objects;
+use crate::message::Description;
+
+impl Objects {
+    /// Adds the names of the methods, as a member that hosts the kind announces them.
+    pub(super) fn name_methods(&self, description: &mut Description) {
+        let members = description.configuration.processes();
+        let hosted = members.filter_map(|process| {
+            let record = &self.view.process(&process)?.record;
+            let kind = record.kind(&description.kind)?;
+            (kind.version == description.kind_version).then_some(&kind.methods)
+        });
+        if let Some(methods) = hosted.into_iter().next() {
+            description.methods.clone_from(methods);
+        }
+    }
+}
