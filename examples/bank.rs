@@ -6,45 +6,8 @@
 
 use std::time::Duration;
 
-use objects::{Context, Node, Ref, shared};
-use serde::{Deserialize, Serialize};
-
-#[derive(Serialize, Deserialize)]
-struct Account {
-    balance: u64,
-    sent: u64,
-    received: u64,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-enum Refused {
-    TooLittle { balance: u64 },
-}
-
-#[shared]
-impl Account {
-    /// Moves `amount` to `to`, exactly once.
-    fn transfer(&mut self, cx: &Context, to: Ref<Account>, amount: u64) -> Result<u64, Refused> {
-        let Some(rest) = self.balance.checked_sub(amount) else {
-            return Err(Refused::TooLittle {
-                balance: self.balance,
-            });
-        };
-        self.balance = rest;
-        self.sent += amount;
-        cx.after_commit(cx.get(to).deposit(amount));
-        Ok(self.balance)
-    }
-
-    fn deposit(&mut self, amount: u64) {
-        self.balance += amount;
-        self.received += amount;
-    }
-
-    fn statement(&self) -> (u64, u64, u64) {
-        (self.balance, self.sent, self.received)
-    }
-}
+use examples::bank::Account;
+use objects::{Node, Ref};
 
 #[tokio::main]
 async fn main() -> objects::Result<()> {
@@ -62,14 +25,7 @@ async fn main() -> objects::Result<()> {
     wait_for_hosts(node, nodes.len()).await;
     let mut accounts = Vec::new();
     for _ in 0..4 {
-        accounts.push(
-            node.create(Account {
-                balance: 100,
-                sent: 0,
-                received: 0,
-            })
-            .await?,
-        );
+        accounts.push(node.create(Account::with(100)).await?);
     }
     let mut refused = 0;
     for round in 0_u64..40 {

@@ -1,1 +1,4 @@
-//! Runnable programs; see the files beside this package's manifest.
+//! Runnable programs; see the files beside this package's manifest. Here is what they share with
+//! their tests.
+
+pub mod bank;

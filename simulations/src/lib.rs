@@ -7,7 +7,7 @@
 //! Modules import only leftwards in this order: `seed · trace · traffic · queue · conditions ·
 //! network · faults · kernel · environment · world`, then the environment's parts `gossip ·
 //! directory · caller · oracle · witness · invariants`, then `scenario`, the worlds
-//! `{membership, register, finder}` and `names`, and `report · run`.
+//! `{membership, register, finder}` and `names`, and `report · trial · run`.
 #![forbid(unsafe_code)]
 
 pub mod caller;
@@ -31,5 +31,6 @@ pub mod scenario;
 pub mod seed;
 pub mod trace;
 pub mod traffic;
+pub mod trial;
 pub mod witness;
 pub mod world;

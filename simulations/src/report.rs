@@ -6,7 +6,7 @@ use std::fmt;
 use overlay_proto::Instant;
 use serde::Serialize;
 
-use crate::kernel::Violation;
+use crate::kernel::{Kernel, SimMachine, Violation};
 
 /// Events printed with a failure.
 pub const EVENTS_KEPT: usize = 60;
@@ -32,6 +32,30 @@ pub struct Report {
     pub last_events: Vec<String>,
     /// The invariant that did not hold.
     pub failure: Option<Failure>,
+}
+
+impl Report {
+    /// What came of the run of a kernel; `reproduce` gives a failure again.
+    #[must_use]
+    pub fn of<M: SimMachine, A>(
+        scenario: &str,
+        seed: u64,
+        kernel: &Kernel<M, A>,
+        reproduce: String,
+    ) -> Self {
+        let violation = kernel.violation();
+        Self {
+            scenario: scenario.to_owned(),
+            seed,
+            nodes: kernel.node_count(),
+            hash: format!("{:016x}", kernel.hash()),
+            events: kernel.events(),
+            simulated_ms: millis(kernel.now()),
+            counters: kernel.counters(),
+            last_events: kernel.last_events().map(str::to_owned).collect(),
+            failure: violation.map(|one| Failure::new(one, reproduce)),
+        }
+    }
 }
 
 /// A violated invariant, and how to see it again.

@@ -13,7 +13,7 @@ use crate::kernel::{Kernel, SimMachine, Violation};
 use crate::membership;
 use crate::names;
 use crate::register;
-use crate::report::{EVENTS_KEPT, Failure, Report, millis};
+use crate::report::{EVENTS_KEPT, Failure, Report};
 use crate::scenario::{Scenario, Workload};
 use crate::seed::Seed;
 
@@ -119,19 +119,7 @@ impl Plan {
     }
 
     fn report<M: SimMachine, A>(&self, seed: u64, kernel: &Kernel<M, A>) -> Report {
-        let violation = kernel.violation();
-        let failure = violation.map(|one| Failure::new(one, self.line(seed)));
-        Report {
-            scenario: self.name.clone(),
-            seed,
-            nodes: kernel.node_count(),
-            hash: format!("{:016x}", kernel.hash()),
-            events: kernel.events(),
-            simulated_ms: millis(kernel.now()),
-            counters: kernel.counters(),
-            last_events: kernel.last_events().map(str::to_owned).collect(),
-            failure,
-        }
+        Report::of(&self.name, seed, kernel, self.line(seed))
     }
 
     /// Runs seeds from `first` on, `jobs` at a time, and hands each report to `each` as it

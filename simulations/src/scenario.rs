@@ -119,6 +119,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("register", include_str!("../scenarios/register.toml")),
     ("directory", include_str!("../scenarios/directory.toml")),
     ("names", include_str!("../scenarios/names.toml")),
+    ("objects", include_str!("../scenarios/objects.toml")),
 ];
 
 impl Scenario {

@@ -14,8 +14,6 @@ use objects_proto::objects::Objects;
 use objects_proto::reference::RawRef;
 use objects_proto::servant::{ServantLimits, Servants};
 use objects_proto::shared::SharedObject;
-use overlay_proto::member::{HostedKind, MemberRecord};
-use overlay_proto::view::{Member, MembershipView};
 use overlay_proto::{Duration, ProcessId};
 
 use super::jobs::{Job, Life};
@@ -26,6 +24,7 @@ use crate::caller::{Answer, SimCaller};
 use crate::directory::online;
 use crate::environment::{Ending, Environment, Start, Transmitted, over_the_wire};
 use crate::invariants::no_orphans::Excuse;
+use crate::register::hints::hosting;
 
 /// How long it takes at most until a process hears that the directory of names has moved.
 const HEARD_WITHIN: Duration = Duration::from_secs(2);
@@ -134,18 +133,6 @@ impl Naming {
             self.directory.put(kernel.now(), online, object, record);
         }
     }
-}
-
-/// The same view of hosts that host these kinds.
-fn hosting(view: &MembershipView, kinds: &[HostedKind]) -> MembershipView {
-    let members = view.members().iter().map(|member| Member {
-        record: Arc::new(MemberRecord {
-            kinds: kinds.to_vec(),
-            ..MemberRecord::clone(&member.record)
-        }),
-        state: member.state,
-    });
-    MembershipView::new(view.version, members.collect())
 }
 
 impl Environment<Objects> for Naming {

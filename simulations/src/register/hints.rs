@@ -120,3 +120,16 @@ fn member(process: ProcessId, stamp: u64) -> Member {
         state: MemberState::Alive,
     }
 }
+
+/// The same view of hosts that host these kinds.
+#[must_use]
+pub fn hosting(view: &MembershipView, kinds: &[HostedKind]) -> MembershipView {
+    let members = view.members().iter().map(|member| Member {
+        record: Arc::new(MemberRecord {
+            kinds: kinds.to_vec(),
+            ..MemberRecord::clone(&member.record)
+        }),
+        state: member.state,
+    });
+    MembershipView::new(view.version, members.collect())
+}
