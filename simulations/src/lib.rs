@@ -7,10 +7,12 @@
 //! Modules import only leftwards in this order: `seed · trace · traffic · queue · conditions ·
 //! network · faults · kernel · environment · world`, then the environment's parts `gossip ·
 //! directory · caller · oracle · witness · invariants`, then `scenario`, the worlds
-//! `{membership, register, finder}` and `names`, and `report · trial · run`.
+//! `{membership, register, finder}` and `names`, and `report · trial ·
+//! run · cli`.
 #![forbid(unsafe_code)]
 
 pub mod caller;
+pub mod cli;
 pub mod conditions;
 pub mod directory;
 pub mod environment;
