@@ -6,9 +6,9 @@
 //!
 //! Modules import only leftwards in this order: `seed · trace · traffic · queue · conditions ·
 //! network · faults · kernel · environment · world`, then the environment's parts `gossip ·
-//! directory · caller · oracle · witness · invariants`, then `scenario`, the worlds
-//! `{membership, register, finder}` and `names`, and `report · trial ·
-//! run · cli`.
+//! directory · sets · caller · oracle · witness · invariants`, then `scenario`, the worlds
+//! `{membership, register, finder}` and `names`, and `report · trial · run ·
+//! cli`.
 #![forbid(unsafe_code)]
 
 pub mod caller;
@@ -31,6 +31,7 @@ pub mod report;
 pub mod run;
 pub mod scenario;
 pub mod seed;
+pub mod sets;
 pub mod trace;
 pub mod traffic;
 pub mod trial;

@@ -38,7 +38,7 @@ impl Naming {
             let detail = format!("{:?} has no end", task.job);
             kernel.violate("every_call_ends", detail);
         }
-        if self.root_sets.majority_lost {
+        if self.root_sets.majority_lost() {
             kernel.count("directories lost", 1);
             return;
         }
@@ -60,7 +60,7 @@ impl Naming {
             if self.contests[made.contest].leads_to == Some(Some(*object)) {
                 continue;
             }
-            let lost = made.sets.majority_lost.then_some(Excuse::MajorityLost);
+            let lost = made.sets.majority_lost().then_some(Excuse::MajorityLost);
             let holders = holders(kernel, object);
             let excuse = made.excuse.or(lost);
             match no_orphans::check(*object, holders, made.end.as_ref(), excuse) {

@@ -16,7 +16,7 @@ use super::kinds::Counter;
 use super::{Alarm, FACTOR, Naming, NamingKernel, ROOT};
 use crate::invariants::names_unique;
 use crate::invariants::no_orphans::Excuse;
-use crate::register::tracked::Tracked;
+use crate::sets::ReplicaSets;
 
 /// Pause before something that is not possible yet is tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -44,7 +44,7 @@ pub(super) struct Made {
     /// Where it was made.
     pub(super) reference: RawRef,
     /// Its replica sets.
-    pub(super) sets: Tracked,
+    pub(super) sets: ReplicaSets,
     /// Why it may be left without a name.
     pub(super) excuse: Option<Excuse>,
     /// What an operator was told who asked for it at the end.
@@ -205,11 +205,9 @@ impl Naming {
         if self.made.contains_key(&object.id) {
             return;
         }
-        let mut sets = Tracked::new(Counter::KIND);
+        let mut sets = ReplicaSets::default();
         if let Some(configuration) = &object.configuration {
-            let now = kernel.now();
-            sets.configured(now, (**configuration).clone());
-            sets.process_ended(now, |process| kernel.runs(process));
+            sets.established(configuration, |process| kernel.runs(process));
         }
         let made = Made {
             contest,

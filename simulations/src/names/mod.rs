@@ -13,11 +13,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use objects_proto::kinds_table::KindTable;
-use objects_proto::naming::Names;
 use objects_proto::object::ObjectId;
 use objects_proto::objects::Objects;
 use objects_proto::reference::RawRef;
-use objects_proto::shared::SharedObject;
 use overlay_proto::{Duration, Instant, ProcessId};
 
 use self::contests::{Contest, Made};
@@ -27,9 +25,9 @@ use crate::faults::{Fault, FaultPlan};
 use crate::invariants::names_unique::NamesUnique;
 use crate::kernel::Kernel;
 use crate::register::hints::Hints;
-use crate::register::tracked::Tracked;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
+use crate::sets::ReplicaSets;
 use crate::world::World;
 
 /// The directory of names.
@@ -105,7 +103,7 @@ pub struct Naming {
     contests: Vec<Contest>,
     made: BTreeMap<ObjectId, Made>,
     root: Option<RawRef>,
-    root_sets: Tracked,
+    root_sets: ReplicaSets,
     unique: NamesUnique,
 }
 
@@ -189,7 +187,7 @@ impl Naming {
             contests,
             made: BTreeMap::new(),
             root: None,
-            root_sets: Tracked::new(Names::KIND),
+            root_sets: ReplicaSets::default(),
             unique: NamesUnique::default(),
             dice,
         }

@@ -35,9 +35,8 @@ impl Naming {
         let Some(configuration) = &root.configuration else {
             return;
         };
-        let now = kernel.now();
-        self.root_sets.configured(now, (**configuration).clone());
-        self.root_sets.process_ended(now, |one| kernel.runs(one));
+        let runs = |one: &ProcessId| kernel.runs(one);
+        self.root_sets.established(configuration, runs);
         self.root = Some(root.clone());
         let processes: Vec<ProcessId> = self.lives.keys().copied().collect();
         for process in processes {
@@ -79,9 +78,8 @@ impl Naming {
             };
             self.moved(kernel, &root);
         } else if let Some(made) = self.made.get_mut(&object) {
-            made.sets.configured(kernel.now(), configuration);
-            made.sets
-                .process_ended(kernel.now(), |one| kernel.runs(one));
+            let runs = |one: &ProcessId| kernel.runs(one);
+            made.sets.established(&configuration, runs);
         }
     }
 
@@ -220,16 +218,22 @@ impl Environment<Objects> for Naming {
         }
     }
 
+    fn handled(&mut self, kernel: &mut NamingKernel, node: u32) {
+        self.root_sets.watch(kernel, node, &ROOT);
+        for (object, made) in &mut self.made {
+            made.sets.watch(kernel, node, object);
+        }
+    }
+
     fn leave(&mut self, kernel: &mut NamingKernel, node: u32) {
         kernel.command(node, Duration::ZERO, Command::Drain);
     }
 
     fn ended(&mut self, kernel: &mut NamingKernel, process: ProcessId, _how: Ending) {
         self.hints.ended(process);
-        let now = kernel.now();
-        self.root_sets.process_ended(now, |one| kernel.runs(one));
+        self.root_sets.ended(&process);
         for made in self.made.values_mut() {
-            made.sets.process_ended(now, |one| kernel.runs(one));
+            made.sets.ended(&process);
         }
         let tasks = self.lives.remove(&process).map(|life| life.tasks);
         for task in tasks.into_iter().flatten() {

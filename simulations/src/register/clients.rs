@@ -2,7 +2,6 @@
 
 use objects_proto::caller::{Completion, HandleId};
 use objects_proto::machine::{Command, Ticket};
-use objects_proto::object::Configuration;
 use objects_proto::reference::RawRef;
 use overlay_proto::{Duration, ProcessId};
 
@@ -134,9 +133,8 @@ impl Register {
             Some(reference) => {
                 kernel.count("objects created", 1);
                 if let Some(configuration) = &reference.configuration {
-                    let configuration: Configuration = Configuration::clone(configuration);
-                    self.objects[object].configured(kernel.now(), configuration);
-                    self.objects[object].process_ended(kernel.now(), |one| kernel.runs(one));
+                    let runs = |one: &ProcessId| kernel.runs(one);
+                    self.objects[object].sets.established(configuration, runs);
                 }
                 self.objects[object].reference = Some(reference);
             }

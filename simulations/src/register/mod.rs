@@ -289,10 +289,9 @@ impl Environment<Objects> for Register {
             } => {
                 kernel.count("reconfigurations", 1);
                 self.check_leases(kernel);
-                let now = kernel.now();
                 if let Some(tracked) = self.tracked(&object) {
-                    tracked.configured(now, configuration);
-                    tracked.process_ended(now, |process| kernel.runs(process));
+                    let runs = |one: &ProcessId| kernel.runs(one);
+                    tracked.sets.established(&configuration, runs);
                 }
             }
             Event::TookOver { .. } => {
@@ -346,6 +345,11 @@ impl Environment<Objects> for Register {
             let copies = copies::equal_copies(kernel);
             kernel.check("equal_copies", copies);
         }
+        for tracked in &mut self.objects {
+            if let Some(object) = tracked.reference.as_ref().map(|one| one.id) {
+                tracked.sets.watch(kernel, node, &object);
+            }
+        }
         self.watch_seals(kernel, node);
         self.watch_weak(kernel, node);
     }
@@ -356,11 +360,10 @@ impl Environment<Objects> for Register {
 
     fn ended(&mut self, kernel: &mut ObjectsKernel, process: ProcessId, _how: Ending) {
         self.hints.ended(process);
-        self.learn_sets(kernel);
         let now = kernel.now();
         for object in &mut self.objects {
             object.losses.ended(now, process);
-            object.process_ended(now, |one| kernel.runs(one));
+            object.sets.ended(&process);
         }
         let created: Vec<(Ticket, usize)> = self
             .tickets

@@ -1,19 +1,15 @@
 //! One object of the register scenario: its calls, its replica sets, and whether it may be lost.
 
-use std::collections::BTreeMap;
-
-use objects_proto::object::{Configuration, Epoch, ObjectId};
+use objects_proto::object::ObjectId;
 use objects_proto::reference::RawRef;
-use overlay_proto::{Duration, Instant, ProcessId};
+use overlay_proto::Instant;
 
 use super::journal::{Operation, Output, STALE, WEAK};
 use super::state::Journal;
 use crate::invariants::losses_reported::Losses;
 use crate::oracle::{Anomaly, CallId, Class, History};
+use crate::sets::ReplicaSets;
 use crate::witness;
-
-/// A new replica set is believed to have replaced its predecessor after this time.
-const SETTLED: Duration = Duration::from_secs(5);
 
 /// One object.
 #[derive(Debug)]
@@ -30,10 +26,8 @@ pub struct Tracked {
     pub history: History<Operation, Output>,
     /// What became of its calls, in weak mode.
     pub losses: Losses,
-    /// Replica sets by epoch, with the time at which each became known.
-    sets: BTreeMap<Epoch, (Configuration, Instant)>,
-    /// Set once a majority of its replicas was lost at one time: then it may be gone.
-    pub majority_lost: bool,
+    /// Its replica sets.
+    pub sets: ReplicaSets,
     /// The log that the final read saw.
     pub log: Option<Vec<CallId>>,
 }
@@ -49,8 +43,7 @@ impl Tracked {
             quiet_until: Instant::ZERO,
             history: History::default(),
             losses: Losses::default(),
-            sets: BTreeMap::new(),
-            majority_lost: false,
+            sets: ReplicaSets::default(),
             log: None,
         }
     }
@@ -66,23 +59,6 @@ impl Tracked {
     pub fn is(&self, object: &ObjectId) -> bool {
         let reference = self.reference.as_ref();
         reference.is_some_and(|reference| reference.id == *object)
-    }
-
-    /// A replica set became known.
-    pub fn configured(&mut self, now: Instant, configuration: Configuration) {
-        self.sets
-            .entry(configuration.epoch)
-            .or_insert((configuration, now));
-    }
-
-    /// A process ended; `runs` says who is left.
-    pub fn process_ended(&mut self, now: Instant, runs: impl Fn(&ProcessId) -> bool) {
-        let newest = self.sets.values().next_back().map(|(_, since)| *since);
-        let fresh = newest.is_some_and(|since| now.since(since) < SETTLED);
-        for (configuration, _) in self.sets.values().rev().take(if fresh { 2 } else { 1 }) {
-            let left = configuration.processes().filter(&runs).count();
-            self.majority_lost |= left < configuration.majority();
-        }
     }
 
     /// Checks everything that clients were promised.

@@ -93,7 +93,11 @@ impl Register {
             let Some(id) = tracked.reference.as_ref().map(|one| one.id) else {
                 continue;
             };
-            let Some(log) = tracked.log.as_ref().filter(|_| !tracked.majority_lost) else {
+            let Some(log) = tracked
+                .log
+                .as_ref()
+                .filter(|_| !tracked.sets.majority_lost())
+            else {
                 continue;
             };
             let machines = kernel.running().filter_map(|node| kernel.machine(node));

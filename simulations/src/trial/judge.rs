@@ -43,7 +43,7 @@ impl TrialWorld {
             kernel.violate("every_call_ends", detail);
         }
         drop(jobs);
-        let lost = self.objects.values().filter(|one| one.sets.majority_lost);
+        let lost = self.objects.values().filter(|one| one.sets.majority_lost());
         let lost = lost.count();
         kernel.count("objects", self.objects.len() as u64);
         kernel.count("objects whose majority was lost", lost as u64);
@@ -69,7 +69,7 @@ impl TrialWorld {
 
     fn judge_objects(&self, kernel: &mut TrialKernel) {
         for (object, watched) in &self.objects {
-            if watched.sets.majority_lost {
+            if watched.sets.majority_lost() {
                 continue;
             }
             let Some(log) = newest_log(kernel, object) else {

@@ -8,7 +8,7 @@ use objects_proto::config::ObjectsConfig;
 use objects_proto::kinds_table::KindTable;
 use objects_proto::machine::{Command, Event, Ticket};
 use objects_proto::message::Message;
-use objects_proto::object::{Configuration, ObjectId};
+use objects_proto::object::ObjectId;
 use objects_proto::objects::Objects;
 use objects_proto::servant::{ServantLimits, Servants};
 use overlay_proto::{Duration, Instant, ProcessId};
@@ -21,8 +21,8 @@ use crate::directory::{Directory, DirectoryConditions};
 use crate::environment::{Ending, Environment, Start, Transmitted, over_the_wire};
 use crate::kernel::Kernel;
 use crate::register::hints::{Hints, hosting};
-use crate::register::tracked::Tracked;
 use crate::seed::{Dice, Seed};
+use crate::sets::ReplicaSets;
 
 /// How often a node looks at the membership.
 const LOOK_PERIOD: Duration = Duration::from_millis(250);
@@ -64,7 +64,7 @@ pub(super) enum Alarm {
 /// An object that the world watches.
 pub(super) struct Watched {
     pub(super) made: Made,
-    pub(super) sets: Tracked,
+    pub(super) sets: ReplicaSets,
 }
 
 impl Watched {
@@ -190,10 +190,9 @@ impl TrialWorld {
 
     fn watch_made(&mut self, kernel: &TrialKernel) {
         for made in self.books.take_made() {
-            let mut sets = Tracked::new("");
+            let mut sets = ReplicaSets::default();
             if let Some(configuration) = &made.reference.configuration {
-                sets.configured(kernel.now(), Configuration::clone(configuration));
-                sets.process_ended(kernel.now(), |one| kernel.runs(one));
+                sets.established(configuration, |one| kernel.runs(one));
             }
             let object = made.reference.id;
             self.objects.insert(object, Watched { made, sets });
@@ -299,9 +298,8 @@ impl Environment<Objects> for TrialWorld {
             } => {
                 kernel.count("reconfigurations", 1);
                 if let Some(watched) = self.objects.get_mut(&object) {
-                    watched.sets.configured(kernel.now(), configuration);
                     let runs = |one: &ProcessId| kernel.runs(one);
-                    watched.sets.process_ended(kernel.now(), runs);
+                    watched.sets.established(&configuration, runs);
                 }
             }
             Event::TookOver { .. } => kernel.count("takeovers", 1),
@@ -328,15 +326,20 @@ impl Environment<Objects> for TrialWorld {
         }
     }
 
+    fn handled(&mut self, kernel: &mut TrialKernel, node: u32) {
+        for (object, watched) in &mut self.objects {
+            watched.sets.watch(kernel, node, object);
+        }
+    }
+
     fn leave(&mut self, kernel: &mut TrialKernel, node: u32) {
         kernel.command(node, Duration::ZERO, Command::Drain);
     }
 
     fn ended(&mut self, kernel: &mut TrialKernel, process: ProcessId, _how: Ending) {
         self.hints.ended(process);
-        let now = kernel.now();
         for watched in self.objects.values_mut() {
-            watched.sets.process_ended(now, |one| kernel.runs(one));
+            watched.sets.ended(&process);
         }
         let Some(life) = self.lives.remove(&process) else {
             return;

@@ -16,6 +16,10 @@ use crate::message::{Message, Sighting};
 use crate::object::ObjectId;
 use crate::outcome::Cause;
 
+/// Rounds after which the search goes on beyond those that answer: they may be hosts that the
+/// object has left, and where it went to from there may be gone too (design review 3.7).
+const ROUNDS_IN_VAIN: u32 = 3;
+
 impl Client {
     /// Somebody said where an object is.
     pub fn on_here(
@@ -147,7 +151,8 @@ impl Client {
         }
     }
 
-    /// Asks all who should know, and the directory if they did not answer the last time.
+    /// Asks all who should know, and the directory if they did not answer the last time, or if
+    /// what they say has led nowhere for some rounds.
     pub(super) fn ask_round(&mut self, now: Instant, object: ObjectId, fx: &mut ClientEffects) {
         let jitter = u32::try_from(self.dice.next_u64() % 41).unwrap_or_default();
         let Some(place) = self.places.get_mut(&object) else {
@@ -160,7 +165,9 @@ impl Client {
         };
         let pause = pause(&self.config, search.rounds, stalled);
         search.next_at = now + pause * (80 + jitter) / 100;
-        let unanswered = known.is_empty() || (search.rounds > 0 && !search.answered);
+        let unanswered = known.is_empty()
+            || (search.rounds > 0 && !search.answered)
+            || search.rounds >= ROUNDS_IN_VAIN;
         let exhausted = search.exhausted;
         search.rounds = search.rounds.saturating_add(1);
         search.answered = false;

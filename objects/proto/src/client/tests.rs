@@ -589,6 +589,36 @@ fn in_a_small_cluster_everybody_is_asked_in_the_end() {
 }
 
 #[test]
+fn a_host_that_only_knows_where_an_object_once_went_does_not_end_the_search() {
+    let mut world = World::new();
+    let hosts = [3, 4, 5, 6].into_iter().map(member).collect();
+    world.client.on_view(MembershipView::new(1, hosts));
+    let target = world.reference();
+    world.object.configuration = configuration(5, &[4, 5, 6]);
+    world.object.primary = 5;
+    world.gone.extend([1, 2, 7].map(process));
+    let ticket = world.invoke(Invocation {
+        target,
+        ..world.invocation(true, 1)
+    });
+    for _ in 0..30 {
+        let once = Sighting::Member {
+            configuration: configuration(2, &[1, 2, 7]),
+            primary: Some(0),
+        };
+        let (now, fx) = (world.now, &mut world.fx);
+        world.client.on_here(now, process(3), OBJECT, once, fx);
+        if !world.fx.lookups.is_empty() {
+            let (now, fx) = (world.now, &mut world.fx);
+            world.client.on_directory_exhausted(now, OBJECT, fx);
+        }
+        world.collect();
+        world.run(SECOND / 10);
+    }
+    assert_eq!(world.outcome(ticket), returned(1));
+}
+
+#[test]
 fn an_object_that_nobody_knows_is_not_found_early() {
     let mut world = World::new();
     world
