@@ -67,6 +67,11 @@ impl Losses {
         }
     }
 
+    /// A process is not, or no longer, the object's primary.
+    pub fn is_no_primary(&mut self, process: &ProcessId) {
+        self.alone_since.remove(process);
+    }
+
     /// Something else held a process up.
     pub fn disturb(&mut self, now: Instant) {
         self.disturbed = Some(now);

@@ -29,6 +29,8 @@ impl Register {
             if let Some(replica) = replica.filter(|one| one.is_primary()) {
                 let (reached, others) = reached(kernel, node, replica);
                 tracked.losses.reaches(now, process, reached, others);
+            } else {
+                tracked.losses.is_no_primary(&process);
             }
             if kernel.paused(node) && replica.is_some() {
                 tracked.losses.disturb(now);

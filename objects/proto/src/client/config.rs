@@ -19,6 +19,9 @@ pub struct ClientConfig {
     pub retry_pause_min: Duration,
     /// Longest such pause.
     pub retry_pause_max: Duration,
+    /// A call that a weak object's primary refuses because it heard nobody is sent again for so
+    /// long: the first one makes it ask whether somebody is there again.
+    pub isolated_patience: Duration,
     /// Shortest time between two lookups of one object in the directory.
     pub lookup_pause: Duration,
     /// Shortest time between two rounds of one object through all hosts of the view.
@@ -57,6 +60,7 @@ impl Default for ClientConfig {
             probe_after: Duration::from_secs(1),
             retry_pause_min: Duration::from_millis(25),
             retry_pause_max: Duration::from_millis(500),
+            isolated_patience: Duration::from_secs(1),
             lookup_pause: Duration::from_millis(500),
             view_round_pause: Duration::from_secs(5),
             view_rounds_apart: Duration::from_millis(100),

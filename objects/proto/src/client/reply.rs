@@ -106,7 +106,7 @@ impl Client {
                 if let Some(place) = self.places.get_mut(&key.object) {
                     place.turned_away(from);
                 }
-                false
+                now.since(call.began) < self.config.isolated_patience
             }
             Cause::Deleted => {
                 if let Some(place) = self.places.get_mut(&key.object) {

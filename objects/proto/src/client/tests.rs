@@ -290,6 +290,27 @@ fn a_refused_call_leaves_no_gap() {
 }
 
 #[test]
+fn a_call_refused_by_an_isolated_primary_is_made_again_for_a_while() {
+    let isolated = || Outcome::NotExecuted(Cause::Isolated);
+    for (alone, expected) in [(200, returned(2)), (5_000, isolated())] {
+        let mut world = World::new();
+        world.write(1);
+        world.settle();
+        let ticket = world.write(2);
+        let until = world.now + Duration::from_millis(alone);
+        while world.now < until {
+            if !world.requests().is_empty() {
+                world.answer_oldest(Reply::Refused(Refusal::Final(Cause::Isolated)));
+            }
+            world.settle_all_but_requests();
+            world.tick();
+        }
+        world.run(SECOND);
+        assert_eq!(world.outcome(ticket), expected);
+    }
+}
+
+#[test]
 fn a_refusal_after_a_lost_attempt_says_nothing_about_that_attempt() {
     let mut world = World::new();
     world.write(1);

@@ -165,6 +165,16 @@ impl World {
         }
     }
 
+    /// The same, but for requests, which stay under way.
+    pub(super) fn settle_all_but_requests(&mut self) {
+        let is_request = |m: &Message| matches!(m, Message::Request(_));
+        while let Some(place) = self.wire.iter().position(|(_, _, m)| !is_request(m))
+            && let Some((from, to, message)) = self.wire.remove(place)
+        {
+            self.deliver(from, to, message);
+        }
+    }
+
     /// Delivers one message.
     pub(super) fn deliver(&mut self, from: ProcessId, to: ProcessId, message: Message) {
         if to == self.me {
