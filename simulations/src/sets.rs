@@ -15,6 +15,7 @@ use crate::kernel::Kernel;
 pub struct ReplicaSets {
     sets: BTreeMap<Epoch, Set>,
     majority_lost: bool,
+    newest_lost: bool,
 }
 
 #[derive(Debug)]
@@ -73,6 +74,15 @@ impl ReplicaSets {
             set.alive.remove(process);
             self.majority_lost |= !set.has_majority();
         }
+        let newest = self.sets.values().next_back();
+        self.newest_lost = newest
+            .is_some_and(|set| !set.installed.is_empty() && set.installed.is_disjoint(&set.alive));
+    }
+
+    /// Whether all that have installed the newest set have ended: then what it did is gone.
+    #[must_use]
+    pub fn newest_lost(&self) -> bool {
+        self.newest_lost
     }
 
     /// Whether a majority of the replicas of the object was lost at one time.

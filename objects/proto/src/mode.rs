@@ -31,6 +31,9 @@ pub enum Mode {
     ///   `after_commit` may have been delivered;
     /// * *reads* see what their primary did, which may be a discarded line.
     ///
+    /// A replica that learns of a later line drops its own copy before it has that line's: if the
+    /// only process of that line dies in between, the object is gone until it is recovered.
+    ///
     /// What a discarded line is known to have done is reported by each process that held it. What
     /// died with its only holder is reported by nobody.
     Weak,

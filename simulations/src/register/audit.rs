@@ -37,7 +37,7 @@ impl Register {
         for tracked in self.objects.iter_mut().filter(may_be_stale) {
             let id = tracked.reference.as_ref().map(|one| one.id);
             if let (Some(id), true) = (id, tracked.log.is_some()) {
-                let judged = !tracked.sets.majority_lost();
+                let judged = !tracked.may_be_lost();
                 tracked.log = judged.then(|| Self::newest_log(kernel, &id)).flatten();
             }
         }
@@ -69,7 +69,7 @@ impl Register {
             if let Err(anomaly) = object.check() {
                 kernel.violate(anomaly.property, anomaly.detail);
             }
-            match (&object.reference, &object.log, object.sets.majority_lost()) {
+            match (&object.reference, &object.log, object.may_be_lost()) {
                 (None, _, _) => kernel.count("objects never created", 1),
                 (Some(_), _, true) => kernel.count("objects whose majority was lost", 1),
                 (Some(reference), None, false) => {

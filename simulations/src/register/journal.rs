@@ -90,6 +90,14 @@ impl Operation {
         !matches!(self, Self::Read | Self::ReadSlowly)
     }
 
+    /// Whether this is a method that only reads.
+    #[must_use]
+    pub fn is_read(method: MethodId) -> bool {
+        [Self::Read, Self::ReadSlowly]
+            .iter()
+            .any(|one| one.method() == method)
+    }
+
     /// The encoded arguments.
     #[must_use]
     pub fn arguments(&self) -> Bytes {

@@ -61,6 +61,13 @@ impl Tracked {
         reference.is_some_and(|reference| reference.id == *object)
     }
 
+    /// Whether the object may be gone: in strong mode with a majority of its replicas, in weak
+    /// mode also with the only holders of the line that goes on.
+    #[must_use]
+    pub fn may_be_lost(&self) -> bool {
+        self.sets.majority_lost() || self.kind == WEAK && self.sets.newest_lost()
+    }
+
     /// Checks everything that clients were promised.
     ///
     /// # Errors
