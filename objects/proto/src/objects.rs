@@ -4,7 +4,6 @@
 mod describe;
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
 
 use overlay_proto::view::MembershipView;
 use overlay_proto::{Input, Instant, LinkDown, Machine, Output, ProcessId, Sink};
@@ -328,26 +327,27 @@ impl Objects {
                     client.deliver_outbox(now, object, number, &call, out);
                 });
             }
-            let sends: Vec<(ProcessId, Message)> = core::mem::take(&mut fx.sends);
-            for (to, message) in sends {
-                if to == self.me {
-                    self.local.push_back(message);
-                } else {
-                    out.send(to, message);
-                }
-            }
+            self.send(&mut fx, out);
             let Some(message) = self.local.pop_front() else {
                 break;
             };
             self.receive(now, self.me, message, &mut fx);
         }
-        for (to, message) in fx.sends {
-            out.send(to, message);
-        }
+        self.send(&mut fx, out);
         for event in fx.events {
             out.push(Output::Emit(event));
         }
         self.set_timers(out);
+    }
+
+    fn send(&mut self, fx: &mut Effects, out: &mut impl Sink<Message, Timer, Event>) {
+        for (to, message) in fx.sends.drain(..) {
+            if to == self.me {
+                self.local.push_back(message);
+            } else {
+                out.send(to, message);
+            }
+        }
     }
 
     fn set_timers(&mut self, out: &mut impl Sink<Message, Timer, Event>) {

@@ -62,6 +62,10 @@ impl Client {
                 lane.pass(id);
                 continue;
             }
+            if call.deadline <= now {
+                // The next tick ends it. A session opened for it would be over at once, too.
+                return None;
+            }
             match lane.readiness(id, call) {
                 Readiness::Send(position) => {
                     if !lane.is_on_old_session(id) {

@@ -497,6 +497,18 @@ fn a_short_deadline_of_a_primary_that_is_not_doubted_is_a_deadline() {
 }
 
 #[test]
+fn a_call_whose_time_is_up_opens_no_further_sessions() {
+    let mut world = World::new();
+    let ticket = world.write(1);
+    world.now = world.now + 20 * SECOND;
+    let refused = Reply::Refused(Refusal::Final(Cause::Deadline));
+    world.answer_oldest(refused);
+    assert_eq!(world.requests(), []);
+    world.tick();
+    assert!(matches!(world.outcome(ticket), Outcome::NotExecuted(_)));
+}
+
+#[test]
 fn a_withdrawn_call_leaves_no_gap_and_no_answer() {
     let mut world = World::new();
     let first = world.write(1);

@@ -158,6 +158,23 @@ impl Host {
         }
     }
 
+    /// Somebody misses the primary of an object. If this member stood for it in vain, and nobody
+    /// else has since, it stands again: nothing else would make it.
+    pub(super) fn stand_again(&mut self, now: Instant, object: ObjectId, fx: &mut Effects) {
+        let Some(slot) = self.slots.get_mut(&object) else {
+            return;
+        };
+        let lately = slot
+            .stood
+            .is_some_and(|stood| now.since(stood.at) < STAND_AGAIN);
+        if lately || !slot.replica.gave_up() {
+            return;
+        }
+        let doubted = slot.stood.map_or(now, |stood| stood.doubted);
+        slot.stood = Some(Stood { at: now, doubted });
+        self.with(now, object, fx, |replica, env, out| replica.stand(env, out));
+    }
+
     /// Tells replicas with something under way, or with learners, about a link.
     pub(super) fn tell_links(
         &mut self,

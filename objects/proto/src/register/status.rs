@@ -146,7 +146,7 @@ impl Replica {
     }
 
     /// Whether this member is what others take for the primary, and is not.
-    pub(super) fn gave_up(&self) -> bool {
+    pub(crate) fn gave_up(&self) -> bool {
         matches!(self.role, Role::Backup(_))
             && self.is_own_ballot()
             && self.is_installed_member()
