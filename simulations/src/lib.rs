@@ -7,7 +7,7 @@
 //! Modules import only leftwards in this order: `seed · trace · traffic · queue · conditions ·
 //! network · faults · kernel · environment · world`, then the environment's parts `gossip ·
 //! directory · sets · caller · oracle · witness · invariants`, then `scenario`, the worlds
-//! `{membership, register, finder}` and `names`, and `report · trial · run ·
+//! `{membership, register, finder}` and `names`, and `report · mutant · summary · trial · run · mutants ·
 //! cli`.
 #![forbid(unsafe_code)]
 
@@ -22,6 +22,8 @@ pub mod gossip;
 pub mod invariants;
 pub mod kernel;
 pub mod membership;
+pub mod mutant;
+pub mod mutants;
 pub mod names;
 pub mod network;
 pub mod oracle;
@@ -32,6 +34,7 @@ pub mod run;
 pub mod scenario;
 pub mod seed;
 pub mod sets;
+pub mod summary;
 pub mod trace;
 pub mod traffic;
 pub mod trial;

@@ -88,10 +88,6 @@ pub fn run(scenario: &Scenario, nodes: u32, seed: Seed, keep: usize) -> World<Ov
     }
     world.kernel.alarm(CHANGE_PERIOD, Alarm::Change);
     world.schedule(&plan);
-    let names = ["crashes", "pauses", "cuts", "leaves"];
-    for (name, count) in names.into_iter().zip(plan.counts()) {
-        world.kernel.count(name, count);
-    }
     let end = scenario.heal_at() + Duration::from_secs(scenario.heal_seconds) + STABLE_FOR;
     // A violation stays in the kernel, where the caller finds it with the last events.
     let _violation = world.run_until(end);

@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use objects_proto::register::Mutation;
 use overlay_proto::Instant;
 
 use crate::finder;
 use crate::kernel::{Kernel, SimMachine, Violation};
 use crate::membership;
+use crate::mutant::Mutant;
 use crate::names;
 use crate::register;
 use crate::report::{EVENTS_KEPT, Failure, Report};
@@ -26,8 +26,8 @@ pub struct Plan {
     pub scenario: Scenario,
     /// Number of nodes, instead of drawing it.
     pub nodes: Option<u32>,
-    /// A rule of the register that is broken on purpose, to show that the sweep catches it.
-    pub mutation: Option<Mutation>,
+    /// A rule that is broken on purpose, to show that the sweep catches it.
+    pub mutant: Option<Mutant>,
     /// Further arguments for the line that reproduces a failure.
     pub arguments: String,
 }
@@ -40,7 +40,7 @@ impl Plan {
             name: name.to_owned(),
             scenario,
             nodes: None,
-            mutation: None,
+            mutant: None,
             arguments: String::new(),
         }
     }
@@ -108,11 +108,19 @@ impl Plan {
                 self.report(seed, &world.kernel)
             }
             Workload::Names => {
-                let world = names::run(&self.scenario, nodes, root, keep, None);
+                let mutant = match self.mutant {
+                    Some(Mutant::Naming(mutant)) => Some(mutant),
+                    _ => None,
+                };
+                let world = names::run(&self.scenario, nodes, root, keep, mutant);
                 self.report(seed, &world.kernel)
             }
             Workload::Register => {
-                let world = register::run(&self.scenario, nodes, root, keep, self.mutation);
+                let mutation = match self.mutant {
+                    Some(Mutant::Replication(mutation)) => Some(mutation),
+                    _ => None,
+                };
+                let world = register::run(&self.scenario, nodes, root, keep, mutation);
                 self.report(seed, &world.kernel)
             }
         }

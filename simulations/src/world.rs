@@ -138,13 +138,18 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
             Fault::Start(node) => self.start(*node),
             Fault::Leave(node) => {
                 if self.kernel.process(*node).is_some() {
+                    self.kernel.count("leaves", 1);
                     self.environment.leave(&mut self.kernel, *node);
                 }
             }
             Fault::Crash { node, machine } => self.crash(*node, *machine),
-            Fault::Pause(node) => self.kernel.pause(*node),
+            Fault::Pause(node) => {
+                self.kernel.count("pauses", 1);
+                self.kernel.pause(*node);
+            }
             Fault::Resume(node) => self.resume(*node),
             Fault::Cut(pairs) => {
+                self.kernel.count("cuts", 1);
                 for (from, to) in pairs {
                     self.kernel.network.cut(*from, *to);
                 }
@@ -209,6 +214,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
         let Some(process) = self.kernel.process(node) else {
             return;
         };
+        self.kernel.count("crashes", 1);
         self.kernel.forget(node);
         self.kernel.network.crash(self.kernel.now(), node, machine);
         self.kernel.collect();

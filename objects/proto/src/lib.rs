@@ -31,6 +31,7 @@ pub mod machine;
 pub mod message;
 pub mod method;
 pub mod mode;
+pub mod mutation;
 pub mod naming;
 pub mod object;
 pub mod objects;

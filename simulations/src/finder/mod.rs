@@ -78,15 +78,6 @@ pub fn run(scenario: &Scenario, nodes: u32, seed: Seed, keep: usize) -> World<Fi
     }
     world.kernel.alarm(Duration::from_secs(3), Alarm::Find);
     world.schedule(&plan);
-    let [crashes, pauses, cuts, leaves] = plan.counts();
-    for (name, count) in [
-        ("crashes", crashes),
-        ("pauses", pauses),
-        ("cuts", cuts),
-        ("leaves", leaves),
-    ] {
-        world.kernel.count(name, count);
-    }
     let end = scenario.heal_at() + Duration::from_secs(scenario.heal_seconds) + FIND_MAX;
     // A violation stays in the kernel, where the caller finds it with the last events.
     let _violation = world.run_until(end);

@@ -65,6 +65,11 @@ pub enum Mutant {
     LosersKeep,
 }
 
+impl Mutant {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::LastWriterWins, Self::LosersKeep];
+}
+
 /// What the environment wakes itself for.
 #[derive(Clone, Copy, Debug)]
 pub enum Alarm {
@@ -128,15 +133,6 @@ pub fn run(
         world.kernel.alarm(at, Alarm::Contest(number));
     }
     world.schedule(&plan);
-    let [crashes, pauses, cuts, leaves] = plan.counts();
-    for (name, count) in [
-        ("crashes", crashes),
-        ("pauses", pauses),
-        ("cuts", cuts),
-        ("leaves", leaves),
-    ] {
-        world.kernel.count(name, count);
-    }
     // A violation stays in the kernel, where the caller finds it with the last events.
     let _violation = world
         .run_until(scenario.heal_at() + AUDIT_AFTER + Duration::from_secs(scenario.heal_seconds));

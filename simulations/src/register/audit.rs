@@ -78,6 +78,7 @@ impl Register {
                 }
                 (Some(reference), Some(_), false) => {
                     kernel.count("objects judged", 1);
+                    kernel.count("operations checked", object.history.len() as u64);
                     if let Some(call) = object.unserved(served_from) {
                         let detail = format!("{:?} did not serve {call}", reference.id);
                         kernel.violate("serves_after_heal", detail);

@@ -133,10 +133,6 @@ pub fn run(
     }
     world.kernel.alarm(Duration::from_secs(4), Alarm::Ambush);
     world.schedule(&plan);
-    let names = ["crashes", "pauses", "cuts", "leaves"];
-    for (name, count) in names.into_iter().zip(plan.counts()) {
-        world.kernel.count(name, count);
-    }
     // A violation stays in the kernel, where the caller finds it with the last events.
     let _violation = world
         .run_until(scenario.heal_at() + Duration::from_secs(scenario.heal_seconds) + AUDIT_AFTER);
@@ -179,7 +175,7 @@ impl Register {
             tickets: BTreeMap::new(),
             names: 0,
             handled: 0,
-            pace: Duration::from_millis(dice.between(150, 1_000)),
+            pace: Duration::from_millis(dice.between(120, 800)),
             dice,
             healed_at: None,
         }

@@ -330,10 +330,6 @@ impl Erased {
             world.kernel.alarm(SETUP_AT, Alarm::Round(number));
         }
         world.schedule(&plan);
-        let names = ["crashes", "pauses", "cuts", "leaves"];
-        for (name, count) in names.into_iter().zip(plan.counts()) {
-            world.kernel.count(name, count);
-        }
         let healed = self.scenario.heal_at() + Duration::from_secs(self.scenario.heal_seconds);
         // A violation stays in the kernel, where the report finds it.
         let _violation = world.run_until(healed + AUDIT_AFTER + INVARIANTS_TIMEOUT);

@@ -98,9 +98,7 @@ impl Host {
     ) {
         let sighting = self.sighting(&object);
         fx.send(from, Message::Here { object, sighting });
-        if suspect.is_some() {
-            self.stand_again(now, object, fx);
-        }
+        self.stand_again(now, object, fx);
         let believed = self.replica(&object).and_then(Replica::believed_primary);
         let me = self.world.me;
         let Some(primary) = believed.filter(|primary| *primary != me) else {

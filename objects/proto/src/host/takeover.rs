@@ -158,7 +158,7 @@ impl Host {
         }
     }
 
-    /// Somebody misses the primary of an object. If this member stood for it in vain, and nobody
+    /// Somebody looks for the primary of an object. If this member stood for it in vain, and nobody
     /// else has since, it stands again: nothing else would make it.
     pub(super) fn stand_again(&mut self, now: Instant, object: ObjectId, fx: &mut Effects) {
         let Some(slot) = self.slots.get_mut(&object) else {

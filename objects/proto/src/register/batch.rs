@@ -33,7 +33,7 @@ impl Replica {
         let Some(held) = &self.record.accepted else {
             return false;
         };
-        if held.value.status != Status::Live {
+        if held.value.status != Status::Live && env.mutation != Some(Mutation::WritesAfterSeal) {
             if !primary.confirmed {
                 self.confirm(env, fx);
                 return true;
@@ -191,7 +191,8 @@ impl Replica {
             let snapshot = primary.snapshots.remove(place);
             self.snapshot_ended(env, &snapshot, executed.ran, fx);
             self.launch_snapshots(env, fx);
-        } else if matches!(&primary.phase, Phase::Executing(running) if running.key == executed.key)
+        } else if let Phase::Executing(running) = &primary.phase
+            && (running.key == executed.key || env.mutation == Some(Mutation::OldResultsTaken))
             && let Phase::Executing(running) = core::mem::replace(&mut primary.phase, Phase::Idle)
         {
             self.finish_batch(env, running.batch, executed.ran, fx);

@@ -12,9 +12,10 @@ use crate::object::{Ballot, Epoch};
 use crate::outcome::Cause;
 use crate::register::primary::NO_QUORUM_AFTER;
 use crate::register::queue::{QUEUE_BYTES_MAX, QUEUE_CALLS_MAX};
+use crate::register::quorum::quorum;
 use crate::register::record::Held;
-use crate::register::round::{RESEND, quorum};
-use crate::register::{Activation, Effects, Env, Note, Replica, Role};
+use crate::register::round::RESEND;
+use crate::register::{Activation, Effects, Env, Mutation, Note, Replica, Role};
 
 /// How long a candidate that nobody waits for goes on without a majority.
 const STAND_MAX: Duration = Duration::from_secs(5);
@@ -240,7 +241,8 @@ impl Replica {
         let answered = candidate.answered();
         let ballot = candidate.ballot;
         let how = Activation::TookOver(candidate.from);
-        if let Some(best) = candidate.best.take() {
+        let keeps = env.mutation == Some(Mutation::OwnValueKept) && self.record.accepted.is_some();
+        if let Some(best) = candidate.best.take().filter(|_| !keeps) {
             self.record.accepted = Some(best);
         }
         if let Some(held) = &mut self.record.accepted {

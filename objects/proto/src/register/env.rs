@@ -10,6 +10,7 @@ use crate::lease::Leases;
 use crate::message::{Message, RegisterMessage, Reply};
 use crate::mode::Lost;
 use crate::mode::WeakTimings;
+use crate::mutation::Mutation;
 use crate::object::{Configuration, Epoch, MethodId, ObjectId, Version};
 use crate::reads::Reads;
 use crate::register::tombstone::Tombstone;
@@ -43,50 +44,6 @@ pub trait Methods {
     fn name(&self, _kind: &str, _version: u32, _id: MethodId) -> Option<&'static str> {
         None
     }
-}
-
-/// A rule that is broken on purpose, so that a test can show that it is caught. Never set in
-/// production.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Mutation {
-    /// A majority counts one vote less.
-    QuorumOneLess,
-    /// A call that failed is answered at once and leaves no version.
-    FailuresUnshipped,
-    /// A repeated call runs again.
-    RepeatsRun,
-    /// A read is answered without a round.
-    ReadsUnchecked,
-    /// A member without a record answers a prepare and keeps none.
-    PromiseWithoutRecord,
-    /// A lost link ends a grant.
-    LinkEndsGrant,
-    /// A lease counts for objects that were confirmed in an older generation.
-    GenerationIgnored,
-    /// A ballot is promised in spite of a grant.
-    GrantNotHonoured,
-    /// A holder counts its lease from when the answer came, and uses all of the term.
-    LeaseFromReceipt,
-    /// A primary that has shipped a seal goes on reading under its leases.
-    LeaseOutlivesSeal,
-    /// A difference is applied to whatever state is there, and its result is not checked.
-    DeltasUnchecked,
-    /// A backup answers before it has run the calls of a step, and compares nothing.
-    ReplayAnswersFirst,
-    /// What a primary forgets of its callers is not shipped.
-    ExpiryUnshipped,
-    /// A call under a session that is not known runs.
-    UnknownSessionsRun,
-    /// A discarded line is not reported.
-    LossUnreported,
-    /// A primary in weak mode ships a hundred times as rarely.
-    ShipsRarely,
-    /// A primary in weak mode goes on though it hears nobody.
-    NeverIsolated,
-    /// Tombstones are forgotten and the install floor stays.
-    FloorNotRaised,
-    /// Memberships below the install floor are entered.
-    FloorIgnored,
 }
 
 /// How long a primary remembers what is not used.

@@ -9,7 +9,8 @@ use crate::message::{RegisterMessage, Status};
 use crate::object::{Ballot, Epoch};
 use crate::reads::Reads;
 use crate::register::primary::{Answer, Primary};
-use crate::register::round::{Ask, quorum};
+use crate::register::quorum::quorum;
+use crate::register::round::Ask;
 use crate::register::{Effects, Env, Mutation, Replica, Role};
 
 impl Replica {

@@ -24,6 +24,7 @@ mod plan;
 mod primary;
 mod proposal;
 mod queue;
+mod quorum;
 mod reconfigure;
 mod record;
 mod replay;
@@ -36,13 +37,14 @@ mod status;
 mod tombstone;
 mod weak;
 
-pub use env::{Activation, Effects, Env, Expiry, MethodInfo, Methods, Mutation, Note};
+pub use crate::mutation::Mutation;
+pub use env::{Activation, Effects, Env, Expiry, MethodInfo, Methods, Note};
 pub use queue::{QUEUE_BYTES_MAX, QUEUE_CALLS_MAX};
 pub use replica::{Holder, LearnerStatus, ProposeError, Replica, WaitingCall};
 pub use tombstone::Tombstone;
 
+pub(crate) use quorum::quorum;
 pub(crate) use replica::Role;
-pub(crate) use round::quorum;
 
 #[cfg(test)]
 mod tests;

@@ -124,7 +124,7 @@ impl Record {
         change: Change,
         mutation: Option<Mutation>,
     ) -> AcceptAnswer {
-        if ballot < self.promised {
+        if ballot < self.promised && mutation != Some(Mutation::PromiseForgotten) {
             self.seed(version, change);
             return AcceptAnswer::Rejected(self.promised);
         }

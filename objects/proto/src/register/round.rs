@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 use overlay_proto::{Duration, Instant, ProcessId};
 
 use crate::message::Status;
-use crate::object::{Ballot, Configuration, Epoch, Version};
+use crate::object::{Ballot, Epoch, Version};
 use crate::register::primary::{Answer, Phase, Primary};
+use crate::register::quorum::quorum_of_round;
 use crate::register::record::Record;
 use crate::register::ship::{Shipment, needs_full, send, ship, wants};
 use crate::register::{Effects, Env, Mutation, Note, Replica, Role};
@@ -50,15 +51,6 @@ pub(crate) struct Round {
     pub(crate) lease: Duration,
     /// The answers reveal no version that this round makes: they need a check besides.
     then_check: bool,
-}
-
-/// How many members make a majority.
-pub(crate) fn quorum(configuration: &Configuration, mutation: Option<Mutation>) -> usize {
-    let majority = configuration.majority();
-    if mutation == Some(Mutation::QuorumOneLess) {
-        return majority.saturating_sub(1).max(1);
-    }
-    majority
 }
 
 impl Replica {
@@ -130,7 +122,7 @@ impl Replica {
         let Phase::Round(round) = &primary.phase else {
             return false;
         };
-        let needed = quorum(&self.record.configuration, env.mutation);
+        let needed = quorum_of_round(primary, &self.record.configuration, env);
         let asks = primary.weak.is_none();
         let lacks = round.acks.len() < needed;
         if asks && (lacks || awaits_learner(primary, &self.record, round, env.now)) {
@@ -217,13 +209,14 @@ impl Replica {
         if peer.vote.is_none() && version == head && peer.stored < Some(version) {
             fx.notes.push(Note::LearnerSynced(from));
         }
+        let learner = (env.mutation == Some(Mutation::LearnersVote)).then_some(u8::MAX);
         peer.stored = peer.stored.max(Some(version));
         peer.stamp = Some(stamp);
         peer.heard = Some(env.now);
         peer.awaited = peer.vote.is_none();
         peer.unanswered = 0;
         if let Phase::Round(round) = &mut primary.phase
-            && let (Ask::Accept(asked), Some(index)) = (round.ask, peer.vote)
+            && let (Ask::Accept(asked), Some(index)) = (round.ask, peer.vote.or(learner))
             && version >= asked
         {
             round.acks.insert(index);

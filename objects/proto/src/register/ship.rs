@@ -16,7 +16,8 @@ use crate::register::primary::{Peer, Phase};
 use crate::register::queue::CallWork;
 use crate::register::record::Record;
 use crate::register::round::{Ask, RESEND, Round};
-use crate::register::{Effects, Env, Replica, Role};
+use crate::register::{Effects, Env, Mutation, Replica, Role};
+use crate::session::SessionOp;
 
 /// Calls are shipped instead of what they made if they are smaller by this many bytes: below
 /// that, running them again costs more than it saves.
@@ -180,6 +181,10 @@ impl Replica {
                 step.status.as_ref(),
             );
             held.version = step.version;
+            if env.mutation == Some(Mutation::CallsUnremembered) {
+                step.sessions
+                    .retain(|op| !matches!(op, SessionOp::Ran { .. }));
+            }
             let ends = step.status.is_some();
             let change = Change::Step {
                 base,

@@ -1,0 +1,45 @@
+//! A rule of the cores that is broken on purpose.
+
+use objects_proto::mutation::Mutation;
+
+use crate::names;
+
+/// A rule that is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// One of the replication.
+    Replication(Mutation),
+    /// One of naming.
+    Naming(names::Mutant),
+}
+
+impl Mutant {
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let naming = names::Mutant::ALL.map(Self::Naming);
+        Mutation::ALL
+            .into_iter()
+            .map(Self::Replication)
+            .chain(naming)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> String {
+        match self {
+            Self::Replication(mutation) => format!("{mutation:?}"),
+            Self::Naming(mutant) => format!("{mutant:?}"),
+        }
+    }
+
+    /// The scenario that is to notice it.
+    #[must_use]
+    pub const fn scenario(self) -> &'static str {
+        match self {
+            // Takes faults upon faults: a candidate that dies before it ships anything.
+            Self::Replication(Mutation::PromiseWithoutRecord) => "replication",
+            Self::Replication(_) => "register",
+            Self::Naming(_) => "names",
+        }
+    }
+}
