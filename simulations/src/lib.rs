@@ -7,8 +7,8 @@
 //! Modules import only leftwards in this order: `seed · trace · traffic · queue · conditions ·
 //! network · faults · kernel · environment · world`, then the environment's parts `gossip ·
 //! directory · sets · caller · oracle · witness · invariants`, then `scenario`, the worlds
-//! `{membership, register, finder}` and `names`, and `report · mutant · summary · trial · run · mutants ·
-//! cli`.
+//! `{membership, register, finder}` and `names`, and `report · mutant · summary · trial · run ·
+//! mutants · cli`.
 #![forbid(unsafe_code)]
 
 pub mod caller;

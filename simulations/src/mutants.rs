@@ -25,6 +25,8 @@ pub struct Verdict {
     pub seeds: u64,
     /// The scenario.
     pub scenario: &'static str,
+    /// The core test that notices it, where no scenario does.
+    pub left_to: Option<&'static str>,
     /// The invariant that did not hold.
     pub invariant: Option<&'static str>,
 }
@@ -38,6 +40,7 @@ pub fn judge(mutant: Mutant, seeds: u64, jobs: usize) -> Result<Verdict, Scenari
     let mut plan = Plan::new(scenario, Scenario::named(scenario)?);
     plan.mutant = Some(mutant);
     let mut first: Option<(u64, &'static str)> = None;
+    let seeds = if mutant.left_to().is_some() { 0 } else { seeds };
     plan.sweep(0, seeds, jobs, |report| {
         if let Some(failure) = report.failure {
             let found = (report.seed, failure.invariant);
@@ -50,8 +53,17 @@ pub fn judge(mutant: Mutant, seeds: u64, jobs: usize) -> Result<Verdict, Scenari
         caught: first.is_some(),
         seeds: first.map_or(seeds, |(seed, _)| seed + 1),
         scenario,
+        left_to: mutant.left_to(),
         invariant: first.map(|(_, invariant)| invariant),
     })
+}
+
+impl Verdict {
+    /// Whether something notices the mutant.
+    #[must_use]
+    pub const fn is_noticed(&self) -> bool {
+        self.caught || self.left_to.is_some()
+    }
 }
 
 impl fmt::Display for Verdict {
@@ -59,7 +71,10 @@ impl fmt::Display for Verdict {
         let Self { name, seeds, .. } = self;
         match self.invariant {
             Some(invariant) => write!(f, "{name:<22} caught   {seeds:>5}  {invariant}"),
-            None => write!(f, "{name:<22} SURVIVED {seeds:>5}"),
+            None => match self.left_to {
+                Some(test) => write!(f, "{name:<22} left to         {test}"),
+                None => write!(f, "{name:<22} SURVIVED {seeds:>5}"),
+            },
         }
     }
 }

@@ -117,6 +117,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("smoke", include_str!("../scenarios/smoke.toml")),
     ("membership", include_str!("../scenarios/membership.toml")),
     ("register", include_str!("../scenarios/register.toml")),
+    ("sleepers", include_str!("../scenarios/sleepers.toml")),
     ("replication", include_str!("../scenarios/replication.toml")),
     ("directory", include_str!("../scenarios/directory.toml")),
     ("names", include_str!("../scenarios/names.toml")),

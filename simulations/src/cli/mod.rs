@@ -3,6 +3,7 @@
 //! Exit codes: 0 every invariant held, 1 one did not, 2 the command line or scenario is wrong.
 
 pub mod list;
+pub mod mutants;
 pub mod run;
 pub mod sweep;
 pub mod which;
@@ -25,6 +26,8 @@ enum Action {
     Run(run::Run),
     /// Run many seeds of a scenario; stop at the first failure.
     Sweep(sweep::Sweep),
+    /// Break each rule of the cores in turn, and say whether the sweep notices.
+    Mutants(mutants::Mutants),
     /// List the scenarios.
     List(list::List),
 }
@@ -38,6 +41,7 @@ impl Arguments {
         match &self.command {
             Action::Run(run) => run.execute(),
             Action::Sweep(sweep) => sweep.execute(),
+            Action::Mutants(mutants) => mutants.execute(),
             Action::List(list) => list.execute(),
         }
     }

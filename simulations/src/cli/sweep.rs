@@ -1,11 +1,10 @@
 //! `sim sweep`.
 
-use std::collections::BTreeMap;
-
 use clap::Args;
 
 use super::run::print;
 use super::which::Which;
+use crate::summary::Summary;
 
 /// Run many seeds of a scenario; stop at the first failure.
 #[derive(Args)]
@@ -36,19 +35,12 @@ impl Sweep {
         let plan = self.which.plan()?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let jobs = self.jobs.unwrap_or(cores);
-        let mut done = 0_u64;
         let mut failures = Vec::new();
-        let mut totals: BTreeMap<&'static str, u64> = BTreeMap::new();
-        let (mut events, mut simulated_ms) = (0, 0);
+        let mut summary = Summary::new(&plan.name);
         plan.sweep(self.first, self.seeds, jobs, |report| {
-            done += 1;
-            events += report.events;
-            simulated_ms += report.simulated_ms;
-            for (name, count) in &report.counters {
-                *totals.entry(name).or_default() += count;
-            }
-            if done.is_multiple_of(self.seeds.div_ceil(10).max(1)) {
-                eprintln!("{done}/{} seeds", self.seeds);
+            summary.add(&report);
+            if summary.seeds.is_multiple_of(self.seeds.div_ceil(10).max(1)) {
+                eprintln!("{}/{} seeds", summary.seeds, self.seeds);
             }
             if report.failure.is_some() {
                 failures.push(report);
@@ -58,24 +50,12 @@ impl Sweep {
         for report in &failures {
             print(report, json)?;
         }
-        let hours = simulated_ms as f64 / 3_600_000.0;
-        let failed = failures.len();
         if json {
-            let summary = serde_json::json!({
-                "scenario": plan.name, "seeds": done, "failed": failed, "events": events,
-                "simulated_hours": hours, "counters": totals,
-            });
-            println!("{summary}");
+            let line = serde_json::to_string(&summary).map_err(|error| error.to_string())?;
+            println!("{line}");
         } else {
-            println!(
-                "{}: {done} seeds, {hours:.1} h simulated, {events} events",
-                plan.name
-            );
-            for (name, count) in &totals {
-                println!("  {name:<28} {count:>12}");
-            }
-            println!("  {:<28} {failed:>12}", "failed seeds");
+            print!("{summary}");
         }
-        Ok(failures.is_empty())
+        Ok(summary.failed() == 0)
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::mutants::named;
 use crate::run::Plan;
 use crate::scenario::Scenario;
 
@@ -16,6 +17,9 @@ pub struct Which {
     /// Hours of faults, instead of the scenario's.
     #[arg(long)]
     hours: Option<f64>,
+    /// Break this rule; see `sim mutants`.
+    #[arg(long)]
+    mutant: Option<String>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -48,6 +52,10 @@ impl Which {
             }
             plan.scenario.fault_seconds = (hours * 3_600.0) as u64;
             plan.arguments.push_str(&format!(" --hours {hours}"));
+        }
+        if let Some(name) = &self.mutant {
+            plan.mutant = Some(named(name)?);
+            plan.arguments.push_str(&format!(" --mutant {name}"));
         }
         Ok(plan)
     }

@@ -51,6 +51,19 @@ struct Target {
 }
 
 impl Register {
+    /// When the last one must be over; at once if there are none.
+    pub(super) fn ambushed_until(&self) -> Instant {
+        self.ambushes
+            .as_ref()
+            .map_or(Instant::ZERO, |one| one.until)
+    }
+
+    /// A pause between two of them, if there are any.
+    pub(super) fn ambush_pause(&mut self) -> Option<Duration> {
+        let ambushes = self.ambushes.as_mut()?;
+        Some(ambushes.dice.exponential(ambushes.pace))
+    }
+
     /// Schedules the next ambush.
     pub(super) fn plan_ambush(&mut self, kernel: &mut ObjectsKernel) {
         if let Some(ambushes) = &mut self.ambushes {

@@ -5,6 +5,7 @@ pub mod ambush;
 mod audit;
 mod clients;
 mod copies;
+mod cutoff;
 pub mod hints;
 pub mod journal;
 mod known;
@@ -28,7 +29,6 @@ use overlay_proto::{Duration, Instant, ProcessId};
 
 use self::ambush::Ambushes;
 use self::hints::Hints;
-use self::journal::{KIND, LEASED, STALE, WEAK};
 use self::tracked::Tracked;
 use self::workload::Place;
 use crate::directory::{Directory, DirectoryConditions, online};
@@ -68,6 +68,8 @@ pub enum Alarm {
     Work(usize),
     /// An ambush may be laid.
     Ambush,
+    /// A primary may be cut off.
+    CutOff,
     /// The final reads begin.
     Audit,
     /// Everything is judged.
@@ -132,6 +134,7 @@ pub fn run(
             .alarm(Duration::from_secs(3), Alarm::Work(place));
     }
     world.kernel.alarm(Duration::from_secs(4), Alarm::Ambush);
+    world.kernel.alarm(Duration::from_secs(8), Alarm::CutOff);
     world.schedule(&plan);
     // A violation stays in the kernel, where the caller finds it with the last events.
     let _violation = world
@@ -164,7 +167,7 @@ impl Register {
             directory: Directory::new(conditions, seed),
             ambushes,
             lossy: false,
-            objects: tracked(&mut dice, &mut sizes, objects),
+            objects: tracked::of_all_kinds(&mut dice, &mut sizes, objects),
             places: (0..places)
                 .map(|place| Place {
                     object: place % objects,
@@ -199,19 +202,6 @@ impl Register {
         let node = *self.dice.pick(&running)?;
         Some((node, kernel.process(node)?))
     }
-}
-
-/// Objects of all kinds, two and two alike, and of several sizes.
-fn tracked(dice: &mut Dice, sizes: &mut Dice, count: usize) -> Vec<Tracked> {
-    let mut kind = || match dice.below(20) {
-        0..=5 => KIND,
-        6..=12 => LEASED,
-        13..=14 => STALE,
-        _ => WEAK,
-    };
-    let pairs = (0..count.div_ceil(2)).flat_map(|_| [kind(); 2]);
-    let made = |kind| Tracked::new(kind).beginning_as(workload::journal(sizes));
-    pairs.take(count).map(made).collect()
 }
 
 impl Environment<Objects> for Register {
@@ -324,6 +314,7 @@ impl Environment<Objects> for Register {
             Alarm::Create(object) => self.create(kernel, object),
             Alarm::Work(place) => self.work(kernel, place),
             Alarm::Ambush => self.ambush(kernel),
+            Alarm::CutOff => self.aim(kernel),
             Alarm::Audit => self.audit(kernel),
             Alarm::Judge => self.judge(kernel),
         }

@@ -4,10 +4,12 @@ use objects_proto::object::ObjectId;
 use objects_proto::reference::RawRef;
 use overlay_proto::Instant;
 
-use super::journal::{Operation, Output, STALE, WEAK};
+use super::journal::{KIND, LEASED, Operation, Output, STALE, WEAK};
 use super::state::Journal;
+use super::workload;
 use crate::invariants::losses_reported::Losses;
 use crate::oracle::{Anomaly, CallId, Class, History};
+use crate::seed::Dice;
 use crate::sets::ReplicaSets;
 use crate::witness;
 
@@ -113,4 +115,17 @@ impl Tracked {
         });
         unserved.next().map(|call| format!("{call:?}"))
     }
+}
+
+/// Objects of all kinds, two and two alike, and of several sizes.
+pub(super) fn of_all_kinds(dice: &mut Dice, sizes: &mut Dice, count: usize) -> Vec<Tracked> {
+    let mut kind = || match dice.below(20) {
+        0..=5 => KIND,
+        6..=12 => LEASED,
+        13..=14 => STALE,
+        _ => WEAK,
+    };
+    let pairs = (0..count.div_ceil(2)).flat_map(|_| [kind(); 2]);
+    let made = |kind| Tracked::new(kind).beginning_as(workload::journal(sizes));
+    pairs.take(count).map(made).collect()
 }

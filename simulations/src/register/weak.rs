@@ -4,7 +4,7 @@
 use objects_proto::execution::Execution;
 use objects_proto::machine::Ticket;
 use objects_proto::mode::Lost;
-use objects_proto::object::ObjectId;
+use objects_proto::object::{Lineage, ObjectId, Version};
 use objects_proto::outcome::Witness;
 use objects_proto::register::Replica;
 use overlay_proto::codec;
@@ -102,12 +102,16 @@ impl Register {
             let machines = kernel.running().filter_map(|node| kernel.machine(node));
             let replicas = machines.filter_map(|machine| machine.replica(&id));
             // One that was left out while it was cut off, and that nobody calls, is not told.
-            let primaries = replicas.filter(|one| one.is_active()).count() as u64;
-            if primaries == 0 {
+            let mut lines: Vec<(Lineage, Version)> = replicas
+                .filter(|one| one.is_active())
+                .filter_map(|one| Some((one.configuration().epoch.lineage, one.value()?.1)))
+                .collect();
+            lines.sort_unstable();
+            if lines.pop().is_none() {
                 kernel.violate("one_line_goes_on", format!("{id:?} has no primary"));
             }
-            kernel.count("weak primaries left out", primaries.saturating_sub(1));
-            match tracked.losses.check(log, lossy) {
+            kernel.count("weak primaries left out", lines.len() as u64);
+            match tracked.losses.check(log, lossy, &lines) {
                 Err(detail) => kernel.violate(losses_reported::NAME, detail),
                 Ok((reported, unreported)) => {
                     kernel.count("weak calls lost and reported", reported);

@@ -249,6 +249,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_forgotten_without_a_floor_is_let_in_again() {
+        for (broken, let_in) in [(None, false), (Some(Mutation::FloorNotRaised), true)] {
+            let mut tombstones = Tombstones::new(me(), Duration::from_secs(80), 1_000);
+            let left_under = tombstones.issue().stamp;
+            for second in 0..1_000 {
+                let object = ObjectId(u128::from(second));
+                tombstones.bury(at(second), object, tombstone(1), broken);
+            }
+            assert_eq!(tombstones.get(&ObjectId(0)), None);
+            assert_eq!(left_under >= tombstones.issue().floor, let_in, "{broken:?}");
+        }
+    }
+
+    #[test]
     fn a_full_table_makes_room_and_refuses_nobody_new() {
         let mut tombstones = Tombstones::new(me(), Duration::from_secs(1_000_000), 16);
         for object in 0..1_000 {

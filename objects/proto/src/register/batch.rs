@@ -33,7 +33,7 @@ impl Replica {
         let Some(held) = &self.record.accepted else {
             return false;
         };
-        if held.value.status != Status::Live && env.mutation != Some(Mutation::WritesAfterSeal) {
+        if held.value.status != Status::Live {
             if !primary.confirmed {
                 self.confirm(env, fx);
                 return true;

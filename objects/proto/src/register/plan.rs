@@ -174,7 +174,6 @@ impl Forming {
                     Next::Take(Plan::Known(reply))
                 })
             }
-            Decision::Gap if env.mutation == Some(Mutation::OrderIgnored) => None,
             Decision::Gap => Some(Next::Now(Reply::Refused(Refusal::Gap))),
             Decision::Closed => Some(known(Refusal::Final(Cause::OutOfOrder))),
             Decision::UnknownSession if env.mutation == Some(Mutation::UnknownSessionsRun) => None,

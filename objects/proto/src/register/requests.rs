@@ -101,12 +101,9 @@ impl Replica {
         }
         let ahead = session.map_or(0, |session| primary.queue.ahead(session));
         let chosen = primary.confirmed && held.version == primary.chosen;
-        let early = env.mutation == Some(Mutation::RepeatsUnchosen);
         match held.value.sessions.decide(&position, item.hash, ahead) {
-            Decision::Gap if env.mutation != Some(Mutation::OrderIgnored) => {
-                return Some(Reply::Refused(Refusal::Gap));
-            }
-            Decision::Repeat(entry) if (chosen || early) && !runs_again(env) => {
+            Decision::Gap => return Some(Reply::Refused(Refusal::Gap)),
+            Decision::Repeat(entry) if chosen && !runs_again(env) => {
                 let witness = Witness {
                     epoch,
                     version: entry.version,

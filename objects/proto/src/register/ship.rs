@@ -204,6 +204,9 @@ impl Replica {
             }
             let ask = Ask::Accept(step.version);
             self.start_round(env, ask, Some(shipment), step.answers, fx);
+            if ends && env.mutation == Some(Mutation::SealUnchosen) {
+                self.begin_finish(env, fx);
+            }
             self.launch_snapshots(env, fx);
         } else if !step.answers.is_empty() {
             self.answer_or_check(env, step.answers, fx);

@@ -110,18 +110,13 @@ impl Replica {
 
     /// Ships what was answered, if it is time.
     pub(super) fn ship_unshipped(&mut self, env: &Env<'_>, fx: &mut Effects) {
-        let every = if env.mutation == Some(Mutation::ShipsRarely) {
-            env.weak.ship * 100
-        } else {
-            env.weak.ship
-        };
         let Role::Primary(primary) = &mut self.role else {
             return;
         };
         let Some(weak) = &primary.weak else {
             return;
         };
-        if !weak.is_due(env.now, every) {
+        if !weak.is_due(env.now, env.weak.ship) {
             return;
         }
         let answered = weak.unheard.is_none_or(|since| primary.heard_after(since));

@@ -324,7 +324,7 @@ fn a_result_of_an_earlier_primaryship_is_dropped() {
 }
 
 #[test]
-fn a_promise_without_a_record_would_lose_writes_and_one_with_a_record_does_not() {
+fn a_promise_without_a_record_loses_writes() {
     assert_eq!(story_of_an_uninstalled_member(None), [7, 8]);
     let broken = story_of_an_uninstalled_member(Some(Mutation::PromiseWithoutRecord));
     assert_ne!(
