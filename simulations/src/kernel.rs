@@ -12,7 +12,9 @@ use overlay_proto::{Duration, Input, Instant, Machine, PeerId, ProcessId};
 use crate::conditions::{Clock, Conditions};
 use crate::faults::Fault;
 use crate::network::{Delivery, Endpoint, Network, NetworkDue};
+use crate::progress::Progress;
 use crate::queue::Queue;
+use crate::samples::{Sample, Samples};
 use crate::seed::{Dice, Seed};
 use crate::trace::{Kind, Trace};
 use crate::traffic::Traffic;
@@ -42,6 +44,8 @@ pub struct Violation {
     pub at: Instant,
     /// What was seen.
     pub detail: String,
+    /// The object that it is about, as the events name it.
+    pub subject: Option<String>,
 }
 
 /// Inputs of a machine.
@@ -88,11 +92,13 @@ pub struct Kernel<M: Machine, A> {
     pub(crate) trace: Trace,
     counters: BTreeMap<&'static str, u64>,
     pub(crate) traffic: Traffic,
+    samples: Samples,
     /// Raised with each start and end of a process.
     generation: u64,
     /// Processes that left cleanly, not yet told to the environment.
     pub(crate) left: Vec<ProcessId>,
     violation: Option<Violation>,
+    progress: Progress,
     seed: Seed,
     dice: Dice,
 }
@@ -128,10 +134,12 @@ impl<M: SimMachine, A> Kernel<M, A> {
             trace: Trace::new(keep),
             counters: BTreeMap::new(),
             traffic: Traffic::new(nodes.len()),
+            samples: Samples::default(),
             nodes,
             generation: 0,
             left: Vec::new(),
             violation: None,
+            progress: Progress::of_this_thread(),
             seed,
             dice: seed.child("kernel").dice(),
         }
@@ -272,6 +280,12 @@ impl<M: SimMachine, A> Kernel<M, A> {
         &mut self.traffic
     }
 
+    /// Who lived and what travelled, over time.
+    #[must_use]
+    pub fn samples(&self) -> &[Sample] {
+        self.samples.taken()
+    }
+
     /// Raised with each start and end of a process.
     #[must_use]
     pub fn generation(&self) -> u64 {
@@ -286,7 +300,18 @@ impl<M: SimMachine, A> Kernel<M, A> {
                 invariant,
                 at,
                 detail: detail.into(),
+                subject: None,
             });
+        }
+    }
+
+    /// Names the object that a violation is about, unless it is named: its last events are
+    /// told.
+    pub fn concerning(&mut self, subject: Option<impl Debug>) {
+        if let (Some(violation), Some(subject)) = (&mut self.violation, subject) {
+            violation
+                .subject
+                .get_or_insert_with(|| format!("{subject:?}"));
         }
     }
 

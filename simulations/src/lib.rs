@@ -4,15 +4,16 @@
 //! latency, loss, cuts, crashes with memory loss, pauses and clock drift all come from one
 //! seed, and so does everything else. The same seed gives the same event hash, on any machine.
 //!
-//! Modules import only leftwards in this order: `seed · trace · traffic · queue · conditions ·
-//! network · faults · kernel · environment · world`, then the environment's parts `gossip ·
-//! directory · sets · caller · oracle · witness · invariants`, then `scenario`, the worlds
-//! `{membership, register, finder}` and `names`, and `report · mutant · summary · trial · run ·
-//! mutants · cli`.
+//! Modules import only leftwards in this order: `seed · progress · trace · traffic · samples ·
+//! queue · conditions · network · faults · outages · kernel · environment · world`, then the
+//! environment's parts `gossip · directory · sets · caller · oracle · witness · invariants`, then
+//! `scenario`, the worlds `{membership, register, finder}` and `names`, and `plot · panels ·
+//! report · overrides · mutant · summary · trial · run · mutants · shrink · compare · cli`.
 #![forbid(unsafe_code)]
 
 pub mod caller;
 pub mod cli;
+pub mod compare;
 pub mod conditions;
 pub mod directory;
 pub mod environment;
@@ -27,13 +28,20 @@ pub mod mutants;
 pub mod names;
 pub mod network;
 pub mod oracle;
+pub mod outages;
+pub mod overrides;
+pub mod panels;
+pub mod plot;
+pub mod progress;
 pub mod queue;
 pub mod register;
 pub mod report;
 pub mod run;
+pub mod samples;
 pub mod scenario;
 pub mod seed;
 pub mod sets;
+pub mod shrink;
 pub mod summary;
 pub mod trace;
 pub mod traffic;

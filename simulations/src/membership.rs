@@ -78,7 +78,7 @@ pub struct Membership {
 /// Runs a membership scenario with this seed; `keep` events are kept in words.
 #[must_use]
 pub fn run(scenario: &Scenario, nodes: u32, seed: Seed, keep: usize) -> World<Overlay, Membership> {
-    let plan = FaultPlan::draw(seed, &scenario.fault_space(nodes));
+    let plan = scenario.fault_plan(seed, nodes);
     let environment = Membership::new(scenario, &plan, nodes, seed);
     let mut world = World::new(nodes, plan.conditions, seed, keep, environment);
     let mut dice = seed.child("starts").dice();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,8 +13,11 @@ use crate::kernel::{Kernel, SimMachine, Violation};
 use crate::membership;
 use crate::mutant::Mutant;
 use crate::names;
+use crate::outages::Outage;
+use crate::overrides::Overrides;
+use crate::panels;
 use crate::register;
-use crate::report::{EVENTS_KEPT, Failure, Report};
+use crate::report::{EVENTS_KEPT, EVENTS_SEARCHED, Failure, Report};
 use crate::scenario::{Scenario, Workload};
 use crate::seed::Seed;
 
@@ -24,8 +28,8 @@ pub struct Plan {
     pub name: String,
     /// The scenario.
     pub scenario: Scenario,
-    /// Number of nodes, instead of drawing it.
-    pub nodes: Option<u32>,
+    /// What is given in place of the scenario's own values.
+    pub overrides: Overrides,
     /// A rule that is broken on purpose, to show that the sweep catches it.
     pub mutant: Option<Mutant>,
     /// Further arguments for the line that reproduces a failure.
@@ -39,16 +43,32 @@ impl Plan {
         Self {
             name: name.to_owned(),
             scenario,
-            nodes: None,
+            overrides: Overrides::default(),
             mutant: None,
             arguments: String::new(),
         }
     }
 
-    /// Runs one seed and keeps its last `keep` events in words.
+    /// The same with these values in place of the scenario's own.
+    #[must_use]
+    pub fn with(&self, overrides: Overrides) -> Self {
+        Self {
+            overrides,
+            ..self.clone()
+        }
+    }
+
+    /// Runs one seed and keeps its last `keep` events in words; after a failure, those of the
+    /// object concerned.
     #[must_use]
     pub fn run_traced(&self, seed: u64, keep: usize) -> Report {
-        self.attempt(seed, keep)
+        let report = self.attempt(seed, keep);
+        if report.failure.is_none() {
+            return report;
+        }
+        let mut report = self.attempt(seed, EVENTS_SEARCHED.max(keep));
+        report.keep_concerned(keep);
+        report
     }
 
     /// Runs one seed. After a failure the seed is run again to tell its last events.
@@ -56,10 +76,38 @@ impl Plan {
     pub fn run(&self, seed: u64) -> Report {
         let report = self.attempt(seed, 0);
         if report.failure.is_some() {
-            self.attempt(seed, EVENTS_KEPT)
+            self.run_traced(seed, EVENTS_KEPT)
         } else {
             report
         }
+    }
+
+    /// Runs one seed and keeps no events, not even those of a failure.
+    #[must_use]
+    pub fn run_plainly(&self, seed: u64) -> Report {
+        self.attempt(seed, 0)
+    }
+
+    /// The faults that are drawn for this seed.
+    #[must_use]
+    pub fn outages(&self, seed: u64) -> Vec<Outage> {
+        let scenario = self.scenario();
+        let root = self.root(seed);
+        let nodes = scenario.draw_nodes(root);
+        scenario.fault_plan(root, nodes).outages()
+    }
+
+    /// The scenario with what is given in place of its own values.
+    #[must_use]
+    pub fn scenario(&self) -> Scenario {
+        self.overrides.apply(self.scenario.clone())
+    }
+
+    /// What everything of a run is drawn from. A scenario in a file goes by the file's name.
+    fn root(&self, seed: u64) -> Seed {
+        let stem = Path::new(&self.name).file_stem();
+        let name = stem.and_then(|stem| stem.to_str()).unwrap_or(&self.name);
+        Seed::new(seed).child(name)
     }
 
     /// Runs one seed. A core that panics has violated an invariant of its own.
@@ -75,36 +123,47 @@ impl Plan {
                 invariant: "no_panic",
                 at: Instant::ZERO,
                 detail,
+                subject: None,
             };
             Report {
                 scenario: self.name.clone(),
                 seed,
+                command: self.line(seed),
                 nodes: 0,
                 hash: String::new(),
                 events: 0,
                 simulated_ms: 0,
                 counters: BTreeMap::new(),
                 last_events: Vec::new(),
+                panels: Vec::new(),
                 failure: Some(Failure::new(&violation, self.line(seed))),
             }
         })
     }
 
     /// The command line that runs this seed.
-    fn line(&self, seed: u64) -> String {
-        format!("sim run {} --seed {seed}{}", self.name, self.arguments)
+    #[must_use]
+    pub fn line(&self, seed: u64) -> String {
+        let Self {
+            name,
+            overrides,
+            arguments,
+            ..
+        } = self;
+        format!("sim run {name} --seed {seed}{overrides}{arguments}")
     }
 
     fn simulate(&self, seed: u64, keep: usize) -> Report {
-        let root = Seed::new(seed).child(&self.name);
-        let nodes = self.nodes.unwrap_or_else(|| self.scenario.draw_nodes(root));
+        let root = self.root(seed);
+        let scenario = self.scenario();
+        let nodes = scenario.draw_nodes(root);
         match self.scenario.workload {
             Workload::Membership => {
-                let world = membership::run(&self.scenario, nodes, root, keep);
+                let world = membership::run(&scenario, nodes, root, keep);
                 self.report(seed, &world.kernel)
             }
             Workload::Directory => {
-                let world = finder::run(&self.scenario, nodes, root, keep);
+                let world = finder::run(&scenario, nodes, root, keep);
                 self.report(seed, &world.kernel)
             }
             Workload::Names => {
@@ -112,7 +171,7 @@ impl Plan {
                     Some(Mutant::Naming(mutant)) => Some(mutant),
                     _ => None,
                 };
-                let world = names::run(&self.scenario, nodes, root, keep, mutant);
+                let world = names::run(&scenario, nodes, root, keep, mutant);
                 self.report(seed, &world.kernel)
             }
             Workload::Register => {
@@ -120,14 +179,17 @@ impl Plan {
                     Some(Mutant::Replication(mutation)) => Some(mutation),
                     _ => None,
                 };
-                let world = register::run(&self.scenario, nodes, root, keep, mutation);
+                let world = register::run(&scenario, nodes, root, keep, mutation);
                 self.report(seed, &world.kernel)
             }
         }
     }
 
     fn report<M: SimMachine, A>(&self, seed: u64, kernel: &Kernel<M, A>) -> Report {
-        Report::of(&self.name, seed, kernel, self.line(seed))
+        let mut report = Report::of(&self.name, seed, kernel, self.line(seed));
+        let heal = self.scenario().heal_at().as_micros() as f64 / 1e6;
+        panels::mark_heal(&mut report.panels, heal);
+        report
     }
 
     /// Runs seeds from `first` on, `jobs` at a time, and hands each report to `each` as it

@@ -3,7 +3,7 @@
 use overlay_proto::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
-use crate::faults::{FaultKinds, FaultSpace};
+use crate::faults::{FaultKinds, FaultPlan, FaultSpace};
 use crate::seed::{Dice, Seed};
 
 /// Which machines a scenario runs.
@@ -89,16 +89,26 @@ pub struct Scenario {
     pub period_ms: u64,
     /// Length of an outage, milliseconds.
     pub outage_ms: [u64; 2],
+    /// Of the faults that are drawn, only those with these numbers happen: what `sim shrink`
+    /// found to be enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only_faults: Option<Vec<usize>>,
+    /// Everything heals at this time, milliseconds, if that is earlier than `fault_seconds`
+    /// says. The faults are drawn as if it were not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heal_at_ms: Option<u64>,
 }
 
 /// A scenario that cannot be run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ScenarioError {
     /// No such scenario.
-    #[error("no scenario `{name}`; there are: {known}")]
+    #[error("no scenario `{name}`{nearest}; there are: {known}")]
     Unknown {
         /// What was asked for.
         name: String,
+        /// The nearest name, as a question, if one is near.
+        nearest: String,
         /// What there is.
         known: String,
     },
@@ -139,6 +149,9 @@ impl Scenario {
             Some((_, text)) => Self::parse(name, text),
             None => Err(ScenarioError::Unknown {
                 name: name.to_owned(),
+                nearest: nearest(name, Self::names())
+                    .map(|near| format!(" (did you mean `{near}`?)"))
+                    .unwrap_or_default(),
                 known: Self::names().collect::<Vec<_>>().join(", "),
             }),
         }
@@ -184,7 +197,26 @@ impl Scenario {
     /// When everything is healed.
     #[must_use]
     pub fn heal_at(&self) -> Instant {
+        let early = self.heal_at_ms.map(|at| Instant::from_micros(at * 1_000));
+        early.map_or(self.faults_until(), |early| early.min(self.faults_until()))
+    }
+
+    /// Until when faults are drawn.
+    fn faults_until(&self) -> Instant {
         self.faults_from() + Duration::from_secs(self.fault_seconds)
+    }
+
+    /// The faults of a run with this seed and this many nodes.
+    #[must_use]
+    pub fn fault_plan(&self, seed: Seed, nodes: u32) -> FaultPlan {
+        let mut plan = FaultPlan::draw(seed, &self.fault_space(nodes));
+        if let Some(numbers) = &self.only_faults {
+            plan = plan.only(numbers);
+        }
+        if self.heal_at() < self.faults_until() {
+            plan = plan.healed_at(self.heal_at());
+        }
+        plan
     }
 
     /// What the faults of a run with this many nodes are drawn from.
@@ -200,7 +232,7 @@ impl Scenario {
         FaultSpace {
             nodes,
             from: self.faults_from(),
-            heal_at: self.heal_at(),
+            heal_at: self.faults_until(),
             kinds: FaultKinds {
                 crash: on(FaultName::Crash),
                 pause: on(FaultName::Pause),
@@ -217,9 +249,42 @@ impl Scenario {
     }
 }
 
+/// The name that takes the fewest changed letters to get to, if that is at most a third.
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let wanted: Vec<char> = name.to_lowercase().chars().collect();
+    known
+        .map(|known| (distance(&wanted, &known.chars().collect::<Vec<_>>()), known))
+        .filter(|(distance, known)| *distance * 3 <= known.len().max(wanted.len()))
+        .min()
+        .map(|(_, known)| known)
+}
+
+/// Letters to insert, remove or change on the way from one word to the other.
+fn distance(from: &[char], to: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, letter) in from.iter().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for j in 0..to.len() {
+            let changed = diagonal + usize::from(*letter != to[j]);
+            diagonal = row[j + 1];
+            row[j + 1] = changed.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_misspelt_name_is_understood() {
+        let near = |name| nearest(name, Scenario::names());
+        assert_eq!(near("regster"), Some("register"));
+        assert_eq!(near("Membershp"), Some("membership"));
+        assert_eq!(near("something else"), None);
+    }
 
     #[test]
     fn every_known_scenario_parses() {

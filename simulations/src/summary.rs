@@ -21,6 +21,10 @@ const LIVENESS: [&str; 4] = [
 pub struct Summary {
     /// The scenario's name.
     pub scenario: String,
+    /// The command line that runs the first of them.
+    pub command: String,
+    /// The first seed.
+    pub first: u64,
     /// Runs.
     pub seeds: u64,
     /// Calls on objects that were judged: each history was checked as a whole.

@@ -1,10 +1,13 @@
 //! The command `sim`: one file for each of its subcommands.
-//!
-//! Exit codes: 0 every invariant held, 1 one did not, 2 the command line or scenario is wrong.
 
+pub mod compare;
+pub mod line;
 pub mod list;
 pub mod mutants;
+pub mod progress;
+pub mod replay;
 pub mod run;
+pub mod shrink;
 pub mod sweep;
 pub mod which;
 
@@ -13,8 +16,14 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 /// Runs PyDO's protocol cores in a simulated world, in virtual time.
+///
+/// One seed is one run, on any machine. The guide is simulations/README.md.
 #[derive(Parser)]
-#[command(name = "sim", version, about)]
+#[command(name = "sim", version, about, long_about)]
+#[command(after_help = "Exit codes:
+  0  every invariant held; `compare`: no figure became worse
+  1  an invariant did not hold; `compare`: a figure became worse
+  2  the command line, the scenario or a file is wrong; `replay`: another hash came out")]
 pub struct Arguments {
     #[command(subcommand)]
     command: Action,
@@ -28,6 +37,12 @@ enum Action {
     Sweep(sweep::Sweep),
     /// Break each rule of the cores in turn, and say whether the sweep notices.
     Mutants(mutants::Mutants),
+    /// Run a seed again, with its last events; says whether the same hash came out.
+    Replay(replay::Replay),
+    /// Make a failing run smaller: fewer nodes, fewer faults, an earlier heal.
+    Shrink(shrink::Shrink),
+    /// Run the seeds of an earlier report again, and compare every figure.
+    Compare(compare::Compare),
     /// List the scenarios.
     List(list::List),
 }
@@ -42,6 +57,9 @@ impl Arguments {
             Action::Run(run) => run.execute(),
             Action::Sweep(sweep) => sweep.execute(),
             Action::Mutants(mutants) => mutants.execute(),
+            Action::Replay(replay) => replay.execute(),
+            Action::Shrink(shrink) => shrink.execute(),
+            Action::Compare(compare) => compare.execute(),
             Action::List(list) => list.execute(),
         }
     }

@@ -11,7 +11,7 @@ use overlay_proto::{Duration, Instant, ProcessId};
 
 use self::machine::{Command, Event, Finder, Message};
 use crate::environment::{Ending, Environment, Start, Transmitted, over_the_wire};
-use crate::faults::{Fault, FaultPlan};
+use crate::faults::Fault;
 use crate::kernel::Kernel;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
@@ -66,7 +66,7 @@ pub struct Finding {
 /// Runs a directory scenario with this seed; `keep` events are kept in words.
 #[must_use]
 pub fn run(scenario: &Scenario, nodes: u32, seed: Seed, keep: usize) -> World<Finder, Finding> {
-    let plan = FaultPlan::draw(seed, &scenario.fault_space(nodes));
+    let plan = scenario.fault_plan(seed, nodes);
     let mut world = World::new(nodes, plan.conditions, seed, keep, Finding::new(seed));
     for node in 0..nodes {
         world.fault(&Fault::Start(node));

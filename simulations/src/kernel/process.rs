@@ -12,6 +12,11 @@ use crate::trace::Kind;
 impl<M: SimMachine, A> Kernel<M, A> {
     pub(crate) fn advance(&mut self, now: Instant) {
         self.now = now;
+        self.progress.at(now);
+        if self.samples.due(now) {
+            let live = self.running().count() as u32;
+            self.samples.take(now, live, &self.traffic);
+        }
     }
 
     pub(crate) fn endpoint(&self, node: u32) -> Option<Endpoint> {

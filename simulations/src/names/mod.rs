@@ -122,7 +122,7 @@ pub fn run(
     keep: usize,
     mutant: Option<Mutant>,
 ) -> World<Objects, Naming> {
-    let plan = FaultPlan::draw(seed, &scenario.fault_space(nodes));
+    let plan = scenario.fault_plan(seed, nodes);
     let environment = Naming::new(nodes, seed, mutant);
     let mut world = World::new(nodes, plan.conditions, seed, keep, environment);
     for node in 0..nodes {

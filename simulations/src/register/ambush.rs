@@ -182,7 +182,10 @@ impl Register {
                 .running()
                 .filter_map(|node| standing(kernel, node, &id))
                 .collect();
-            kernel.check(leases_respected::NAME, leases_respected::check(&standings));
+            if let Err(detail) = leases_respected::check(&standings) {
+                kernel.violate(leases_respected::NAME, detail);
+                kernel.concerning(Some(id));
+            }
         }
     }
 

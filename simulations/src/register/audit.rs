@@ -68,6 +68,7 @@ impl Register {
             kernel.count("calls", object.history.len() as u64);
             if let Err(anomaly) = object.check() {
                 kernel.violate(anomaly.property, anomaly.detail);
+                kernel.concerning(object.reference.as_ref().map(|reference| reference.id));
             }
             match (&object.reference, &object.log, object.may_be_lost()) {
                 (None, _, _) => kernel.count("objects never created", 1),

@@ -159,6 +159,8 @@ impl Register {
                 kernel.count(workload::counter(&completion.outcome), 1);
                 if let Err(anomaly) = self.objects[object].history.finish(ticket.0, end) {
                     kernel.violate(anomaly.property, anomaly.detail);
+                    let reference = self.objects[object].reference.as_ref();
+                    kernel.concerning(reference.map(|reference| reference.id));
                 }
                 self.acknowledged(object, ticket, completion.witness);
                 let handle = self.objects[object]

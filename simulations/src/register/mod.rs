@@ -33,7 +33,7 @@ use self::tracked::Tracked;
 use self::workload::Place;
 use crate::directory::{Directory, DirectoryConditions, online};
 use crate::environment::{Ending, Environment, Start, Transmitted};
-use crate::faults::{Fault, FaultPlan};
+use crate::faults::Fault;
 use crate::kernel::Kernel;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
@@ -115,7 +115,7 @@ pub fn run(
     keep: usize,
     mutation: Option<Mutation>,
 ) -> World<Objects, Register> {
-    let plan = FaultPlan::draw(seed, &scenario.fault_space(nodes));
+    let plan = scenario.fault_plan(seed, nodes);
     let ambushes = Ambushes::draw(seed, scenario.heal_at());
     let mut environment = Register::new(nodes, seed, mutation, ambushes);
     environment.lossy = plan.conditions.loss > 0.0;

@@ -89,7 +89,7 @@ use self::life::{Done, Stage};
 use self::program::{Program, Setup, Work};
 use self::world::{AUDIT_AFTER, Alarm, TrialWorld};
 
-use crate::faults::{Fault, FaultPlan};
+use crate::faults::Fault;
 use crate::report::{EVENTS_KEPT, Report};
 use crate::scenario::Scenario;
 use crate::seed::Seed;
@@ -318,7 +318,7 @@ impl Erased {
     fn world(&self, seed: Seed, keep: usize) -> World<Objects, TrialWorld> {
         let drawn = || self.scenario.draw_nodes(seed);
         let nodes = self.peers.unwrap_or_else(drawn);
-        let plan = FaultPlan::draw(seed, &self.scenario.fault_space(nodes));
+        let plan = self.scenario.fault_plan(seed, nodes);
         let hosts = nodes.saturating_sub(CLIENTS).max(1);
         let environment = TrialWorld::new(self.program.clone(), hosts, seed);
         let mut world = World::new(nodes, plan.conditions, seed, keep, environment);
