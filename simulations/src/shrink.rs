@@ -38,6 +38,7 @@ pub fn shrink(plan: &Plan, seed: u64, runs_max: u32, mut tell: impl FnMut(&str))
     search.earlier_heal();
     search.fewer_faults();
     search.earlier_heal();
+    search.drop_heal();
     let after = search.best.outages(seed).len();
     tell(&format!("{after} of {before} faults"));
     Some(Shrunk {
@@ -107,6 +108,15 @@ impl Search {
             if self.accept(overrides) {
                 return;
             }
+        }
+    }
+
+    /// Tries whether the earlier heal is of any use.
+    fn drop_heal(&mut self) {
+        let mut overrides = self.best.overrides.clone();
+        if self.report.failure.as_ref().map(|failure| failure.at_ms) < overrides.until {
+            overrides.until = None;
+            self.accept(overrides);
         }
     }
 
