@@ -7,8 +7,8 @@
 //! Modules import only leftwards in this order: `seed · progress · trace · traffic · samples ·
 //! queue · conditions · network · faults · outages · kernel · environment · world`, then the
 //! environment's parts `gossip · directory · sets · caller · oracle · witness · invariants`, then
-//! `scenario`, the worlds `{membership, register, finder}` and `names`, and `plot · panels ·
-//! report · overrides · mutant · summary · trial · run · mutants · shrink · compare · cli`.
+//! `scenario · plot · panels`, the worlds `{membership, register, finder}` and `names`, and
+//! `report · overrides · mutant · summary · trial · run · mutants · shrink · compare · cli`.
 #![forbid(unsafe_code)]
 
 pub mod caller;

@@ -69,7 +69,9 @@ fn live(samples: &[Sample], axis: Axis, unit: f64) -> Panel {
 }
 
 fn bytes(samples: &[Sample], axis: Axis, unit: f64) -> Panel {
-    let y = Axis::new("sent per peer", "bytes/s").showing(0.0, 1.0);
+    let y = Axis::new("sent per peer", "bytes/s")
+        .log()
+        .showing(1.0, 10.0);
     let mut panel = Panel::new("Bytes per peer by protocol, envelopes included", axis, y);
     let stride = samples.len().div_ceil(RATES_MAX).max(4);
     let ends: Vec<&Sample> = samples.iter().step_by(stride).collect();
@@ -83,7 +85,7 @@ fn bytes(samples: &[Sample], axis: Axis, unit: f64) -> Panel {
             let span = (seconds(pair[1]) - seconds(pair[0])).max(1e-9);
             let peers = f64::from(pair[0].live.max(pair[1].live).max(1));
             let middle = (seconds(pair[0]) + seconds(pair[1])) / 2.0;
-            (middle / unit, bytes / span / peers)
+            (middle / unit, (bytes / span / peers).max(1.0))
         });
         panel = panel.line(protocol.name(), Shape::Straight, rates.collect());
     }

@@ -16,6 +16,7 @@ use crate::names;
 use crate::outages::Outage;
 use crate::overrides::Overrides;
 use crate::panels;
+use crate::plot::panel::Panel;
 use crate::register;
 use crate::report::{EVENTS_KEPT, EVENTS_SEARCHED, Failure, Report};
 use crate::scenario::{Scenario, Workload};
@@ -180,13 +181,24 @@ impl Plan {
                     _ => None,
                 };
                 let world = register::run(&scenario, nodes, root, keep, mutation);
-                self.report(seed, &world.kernel)
+                self.drawn(seed, &world.kernel, world.environment.panels())
             }
         }
     }
 
     fn report<M: SimMachine, A>(&self, seed: u64, kernel: &Kernel<M, A>) -> Report {
+        self.drawn(seed, kernel, Vec::new())
+    }
+
+    /// A report with the panels of the workload.
+    fn drawn<M: SimMachine, A>(
+        &self,
+        seed: u64,
+        kernel: &Kernel<M, A>,
+        panels: Vec<Panel>,
+    ) -> Report {
         let mut report = Report::of(&self.name, seed, kernel, self.line(seed));
+        report.panels.extend(panels);
         let heal = self.scenario().heal_at().as_micros() as f64 / 1e6;
         panels::mark_heal(&mut report.panels, heal);
         report

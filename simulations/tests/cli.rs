@@ -124,6 +124,8 @@ fn a_plot_is_well_formed_and_has_every_panel() {
         ] {
             assert!(plot.contains(words), "{words}");
         }
+        let panels = if scenario == "register" { 4 } else { 2 };
+        assert_eq!(plot.matches("class=\"panel\"").count(), panels);
         assert!(!plot.contains("NaN") && !plot.contains("inf"));
     }
 }

@@ -56,11 +56,12 @@ pub fn draw(panel: &Panel, left: f64, top: f64) -> String {
             "label middle",
             "nothing of this in the run",
         );
-    } else {
-        chart.marks(&mut svg, panel);
     }
     for (number, line) in lines.iter().enumerate() {
         chart.line(&mut svg, number, line);
+    }
+    if !lines.is_empty() {
+        chart.marks(&mut svg, panel);
     }
     svg.push_str("</g>\n");
     svg
@@ -159,9 +160,9 @@ impl Chart {
             let _ = writeln!(svg, "<path d=\"M{x:.1} {top}V{bottom}\" class=\"mark\"/>");
             let right = x > WIDTH * 0.7;
             let (place, class) = if right {
-                (x - 4.0, "label end")
+                (x - 4.0, "label end note")
             } else {
-                (x + 4.0, "label")
+                (x + 4.0, "label note")
             };
             let down = bottom - 8.0 - 14.0 * (number % 3) as f64;
             text(svg, (place, down), class, &mark.name);

@@ -18,6 +18,7 @@ const HEAD: f64 = 66.0;
 const STYLE: &str = "text{font-family:sans-serif;fill:#222}.head{font-size:20px;font-weight:bold}\
 .title{font-size:15px;font-weight:bold}.label{font-size:12px}.middle{text-anchor:middle}\
 .end{text-anchor:end}.grid{stroke:#ddd;fill:none}.axis{stroke:#444;fill:none}\
+.note{paint-order:stroke;stroke:#fff;stroke-width:5px}\
 .mark{stroke:#888;stroke-dasharray:3 3;fill:none}\
 .line{fill:none;stroke-width:1.8;stroke-linejoin:round}";
 
@@ -119,7 +120,7 @@ mod tests {
         assert_eq!(svg.matches("class=\"panel\"").count(), 3);
         assert!(svg.contains("a &lt; b &amp; c"));
         assert!(svg.contains("nothing of this in the run"));
-        assert!(svg.contains("time (ms)") && svg.contains(">p99<"));
+        assert!(svg.contains("time (ms)") && svg.contains(">p99: 198.0<"));
         assert!(!svg.contains("NaN"));
         assert!(page.render(Kind::Html).contains(&page.svg()));
     }

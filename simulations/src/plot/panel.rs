@@ -152,7 +152,7 @@ impl Panel {
             Self::new(title, x, y).line(&format!("{} values", values.len()), Shape::Steps, points);
         for (at, name) in quantiles {
             if let Some(at) = at {
-                panel = panel.mark(at, name);
+                panel = panel.mark(at, &format!("{name}: {at:.1}"));
             }
         }
         panel

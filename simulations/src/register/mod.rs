@@ -6,6 +6,7 @@ mod audit;
 mod clients;
 mod copies;
 mod cutoff;
+mod figures;
 pub mod hints;
 pub mod journal;
 mod known;
