@@ -73,7 +73,13 @@ impl Overlay {
         out: &mut impl Outbox,
     ) {
         self.links.heard(now, &from);
-        if matches!(message, Message::Probe { .. }) || !self.membership.is_living(&from) {
+        let used = match message {
+            Message::Probe { .. } => true,
+            // It answers a probe: the link is kept for that already.
+            Message::Ack { .. } => false,
+            _ => !self.membership.is_living(&from),
+        };
+        if used {
             self.links.used(now, &from);
         }
         let cx = &mut Cx {
