@@ -18,6 +18,7 @@ pub mod conditions;
 pub mod directory;
 pub mod environment;
 pub mod faults;
+pub mod figures;
 pub mod finder;
 pub mod gossip;
 pub mod invariants;

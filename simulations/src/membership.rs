@@ -1,6 +1,8 @@
 //! The overlay machine in the world: joins, crashes, leaves, and one view after the heal.
 
+mod agreement;
 mod messages;
+mod undisturbed;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,6 +17,7 @@ use overlay_proto::{
 };
 
 use self::messages::{introduction, protocol};
+pub use self::undisturbed::undisturbed;
 use crate::environment::{Ending, Environment, Start, Transmitted, Wire};
 use crate::faults::{Fault, FaultKinds, FaultPlan};
 use crate::gossip::Mesh;
@@ -102,7 +105,6 @@ pub fn run(scenario: &Scenario, nodes: u32, seed: Seed, keep: usize) -> World<Ov
 
 impl Membership {
     fn new(scenario: &Scenario, plan: &FaultPlan, nodes: u32, seed: Seed) -> Self {
-        let mut dice = seed.child("membership").dice();
         let FaultKinds {
             pause,
             partition,
@@ -110,6 +112,14 @@ impl Membership {
             ..
         } = plan.kinds;
         let strict = !(pause || partition || one_way) && plan.conditions.loss <= LITTLE_LOSS;
+        Self {
+            heal_within: Duration::from_secs(scenario.heal_seconds),
+            ..Self::watching(nodes, seed, strict)
+        }
+    }
+
+    fn watching(nodes: u32, seed: Seed, strict: bool) -> Self {
+        let mut dice = seed.child("membership").dice();
         Self {
             mesh: Mesh::new(nodes, seed),
             client: (nodes > 3 && dice.chance(0.3)).then(|| nodes - 1),
@@ -125,7 +135,7 @@ impl Membership {
             monotonic: IncarnationMonotonic::default(),
             buried: NoLiveMemberBuried::new(strict),
             left: LeftStaysLeft::default(),
-            heal_within: Duration::from_secs(scenario.heal_seconds),
+            heal_within: Duration::MAX,
             healed_at: None,
             converged_at: None,
         }
@@ -244,28 +254,6 @@ impl Membership {
         let refuted = self.buried.check(now, healed_at, self.heal_within);
         kernel.check(no_live_member_buried::NAME, refuted);
         kernel.alarm(POLL_PERIOD, Alarm::Poll);
-    }
-
-    fn agreement(&self, kernel: &OverlayKernel) -> Result<(), String> {
-        let expected: BTreeMap<ProcessId, u32> = kernel
-            .running()
-            .filter(|node| Some(*node) != self.client)
-            .filter_map(|node| kernel.process(node))
-            .map(|process| (process, self.announced.get(&process).map_or(0, |a| a.load)))
-            .collect();
-        let mut agreed = None;
-        for node in kernel.running() {
-            let (Some(process), Some(machine)) = (kernel.process(node), kernel.machine(node))
-            else {
-                continue;
-            };
-            let view = machine.view();
-            if agreed != Some(view.fingerprint()) {
-                view_converges::agrees(process, &view, &expected)?;
-                agreed = Some(view.fingerprint());
-            }
-        }
-        Ok(())
     }
 }
 

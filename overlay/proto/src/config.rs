@@ -25,7 +25,8 @@ pub struct MembershipConfig {
     /// Monitoring rings: each member watches its successor on each of them, at most
     /// [`RINGS_MAX`]. Rapid (Suresh et al. 2018) uses 10; 4 keep the idle cost below 0.4 kB/s.
     pub rings: usize,
-    /// Time between probes of an idle edge (SWIM, Das et al. 2002: 2 s in its experiments).
+    /// Time between probes of an idle edge (SWIM, Das et al. 2002: 2 s in its experiments). At
+    /// 2.5 s four edges each way cost 0.38 kB/s with all envelopes.
     pub probe_period: Duration,
     /// Shortest wait for an answer to a probe.
     pub probe_timeout_min: Duration,
@@ -100,7 +101,7 @@ impl Default for MembershipConfig {
     fn default() -> Self {
         Self {
             rings: 4,
-            probe_period: Duration::from_secs(2),
+            probe_period: Duration::from_millis(2_500),
             probe_timeout_min: Duration::from_millis(200),
             probe_timeout_max: Duration::from_secs(1),
             indirect_probes: 3,

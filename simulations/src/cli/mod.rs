@@ -1,6 +1,7 @@
 //! The command `sim`: one file for each of its subcommands.
 
 pub mod compare;
+pub mod figures;
 pub mod line;
 pub mod list;
 pub mod mutants;
@@ -43,6 +44,8 @@ enum Action {
     Shrink(shrink::Shrink),
     /// Run the seeds of an earlier report again, and compare every figure.
     Compare(compare::Compare),
+    /// Measure membership: how soon a death is known, what idling costs, who is wrongly dropped.
+    Figures(figures::Figures),
     /// List the scenarios.
     List(list::List),
 }
@@ -60,6 +63,7 @@ impl Arguments {
             Action::Replay(replay) => replay.execute(),
             Action::Shrink(shrink) => shrink.execute(),
             Action::Compare(compare) => compare.execute(),
+            Action::Figures(figures) => figures.execute(),
             Action::List(list) => list.execute(),
         }
     }

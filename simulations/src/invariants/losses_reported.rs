@@ -14,8 +14,8 @@ use crate::oracle::CallId;
 pub const NAME: &str = "losses_reported";
 
 /// A primary that hears nobody executes nothing after this time: 10 s, and what answers that
-/// were under way may add.
-const ISOLATED_WITHIN: Duration = Duration::from_secs(16);
+/// were under way may add, for which a link waits up to 20 s.
+const ISOLATED_WITHIN: Duration = Duration::from_secs(31);
 
 /// What a dead primary may have answered and not shipped: 20 ms, a tick, and the way, while
 /// nothing was disturbed.
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn a_primary_that_hears_nobody_must_stop() {
         let mut losses = answered(true);
-        losses.executes(at(37), primary(), 2, true);
+        losses.executes(at(52), primary(), 2, true);
         losses.answered(2, LINE, Version(6));
         assert!(losses.check(&[1, 2], false, &[]).is_err());
     }

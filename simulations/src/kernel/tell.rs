@@ -3,6 +3,7 @@
 use overlay_proto::{Duration, Input, Instant, PeerId, ProcessId};
 
 use super::{Due, Kernel, SimMachine};
+use crate::conditions::Conditions;
 use crate::faults::Fault;
 use crate::network::Endpoint;
 
@@ -67,6 +68,28 @@ impl<M: SimMachine, A> Kernel<M, A> {
             self.network.close(self.now, from, *to);
             self.collect();
         }
+    }
+
+    /// These conditions are in force from now on.
+    pub fn set_conditions(&mut self, conditions: Conditions) {
+        self.network.conditions = conditions;
+    }
+
+    /// So much of what a node sends and is sent is lost from now on, besides what the network
+    /// loses.
+    pub fn lose(&mut self, node: u32, share: f64) {
+        self.network.lose(node, share);
+    }
+
+    /// From now on packets pass only between nodes of the same island.
+    pub fn split(&mut self, islands: Vec<u8>) {
+        self.network.split(islands);
+    }
+
+    /// Takes [`Self::split`] back.
+    pub fn unite(&mut self) {
+        self.network.unite(self.now);
+        self.collect();
     }
 
     /// Ends the process of a node cleanly: what it sent still arrives, then its links close.

@@ -79,6 +79,8 @@ pub struct Network<T> {
     pub conditions: Conditions,
     hosts: Vec<(u32, HostState)>,
     paths: Paths,
+    /// Share of transmissions lost at each node besides that of the network; empty if none is.
+    lossy: Vec<f64>,
     links: Vec<Link<T>>,
     free: Vec<u32>,
     /// Each node's links, oldest first: few enough to look through.
@@ -98,6 +100,7 @@ impl<T> Network<T> {
             conditions,
             hosts: vec![(0, HostState::ProcessDown); nodes],
             paths: Paths::default(),
+            lossy: Vec::new(),
             links: Vec::new(),
             free: Vec::new(),
             by_node: vec![Vec::new(); nodes],
@@ -105,6 +108,17 @@ impl<T> Network<T> {
             scheduled: Vec::new(),
             deliveries: Vec::new(),
         }
+    }
+
+    /// So much of what a node sends and is sent is lost, besides what the network loses.
+    pub fn lose(&mut self, node: u32, share: f64) {
+        self.lossy.resize(self.hosts.len(), 0.0);
+        self.lossy[node as usize] = share;
+    }
+
+    fn loss_between(&self, from: u32, to: u32) -> f64 {
+        let at = |node: u32| self.lossy.get(node as usize).copied().unwrap_or_default();
+        1.0 - (1.0 - self.conditions.loss) * (1.0 - at(from)) * (1.0 - at(to))
     }
 
     /// What a node's machine is doing.
@@ -213,18 +227,23 @@ impl<T> Network<T> {
 
     /// Puts an item into the pipe that leads away from `side`.
     fn enqueue(&mut self, now: Instant, index: u32, side: usize, item: Item<T>) {
-        let link = &mut self.links[index as usize];
+        let link = &self.links[index as usize];
         let id = LinkId {
             index,
             generation: link.generation,
         };
         let [from, to] = [link.ends[side].node, link.ends[1 - side].node];
-        let Some(delay) = self.conditions.transmission(&mut self.dice) else {
+        let conditions = Conditions {
+            loss: self.loss_between(from, to),
+            ..self.conditions
+        };
+        let Some(delay) = conditions.transmission(&mut self.dice) else {
             let at = now + self.conditions.link_timeout;
             self.scheduled
                 .push((at, NetworkDue::GiveUp(id, side as u8)));
             return;
         };
+        let link = &mut self.links[index as usize];
         let pipe = &mut link.pipes[side];
         let at = (now + delay).max(pipe.last);
         pipe.last = at;

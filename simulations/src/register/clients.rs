@@ -163,6 +163,7 @@ impl Register {
                     kernel.concerning(reference.map(|reference| reference.id));
                 }
                 self.acknowledged(object, ticket, completion.witness);
+                self.check_durable(kernel, object, completion);
                 let handle = self.objects[object]
                     .history
                     .call(ticket.0)

@@ -12,8 +12,9 @@ use crate::seed::Dice;
 
 /// Share of the aimed faults that put a member to sleep.
 const SLEEPERS: f64 = 0.25;
-/// A primary in weak mode executes nothing any more when it heard nobody for 10 s.
-const ISOLATION: [u64; 2] = [17_000, 24_000];
+/// A primary in weak mode executes nothing any more when it heard nobody for 10 s; what was under
+/// way may be heard for 20 s more.
+const ISOLATION: [u64; 2] = [32_000, 40_000];
 /// Others are replaced within seconds.
 const OUTAGE: [u64; 2] = [2_000, 7_000];
 /// How long a member is cut off, and its successor learns the object.

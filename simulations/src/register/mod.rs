@@ -10,6 +10,7 @@ mod figures;
 pub mod hints;
 pub mod journal;
 mod known;
+mod standing;
 pub mod state;
 pub mod tracked;
 mod weak;
@@ -332,6 +333,7 @@ impl Environment<Objects> for Register {
         if self.handled.is_multiple_of(COMPARE_EVERY) {
             let copies = copies::equal_copies(kernel);
             kernel.check("equal_copies", copies);
+            Self::check_writers(kernel);
         }
         for tracked in &mut self.objects {
             if let Some(object) = tracked.reference.as_ref().map(|one| one.id) {

@@ -411,7 +411,7 @@ fn an_observer_refuted_again_and_again_keeps_quiet_for_longer_and_longer() {
         assert!(quiet.is_some(), "round {round}");
         quiet.unwrap()
     });
-    assert_eq!(pauses.collect::<Vec<_>>(), [4, 8, 16]);
+    assert_eq!(pauses.collect::<Vec<_>>(), [5, 10, 20]);
 }
 
 #[test]

@@ -65,6 +65,16 @@ impl Overlay {
         }
     }
 
+    /// Whether a message is a reason to keep its link.
+    fn is_use(&self, from: &ProcessId, message: &Message) -> bool {
+        match message {
+            Message::Probe { .. } => true,
+            // It answers a probe: the link is kept for that already.
+            Message::Ack { .. } => false,
+            _ => !self.membership.is_living(from),
+        }
+    }
+
     pub(super) fn on_message(
         &mut self,
         now: Instant,
@@ -73,13 +83,7 @@ impl Overlay {
         out: &mut impl Outbox,
     ) {
         self.links.heard(now, &from);
-        let used = match message {
-            Message::Probe { .. } => true,
-            // It answers a probe: the link is kept for that already.
-            Message::Ack { .. } => false,
-            _ => !self.membership.is_living(&from),
-        };
-        if used {
+        if self.is_use(&from, &message) {
             self.links.used(now, &from);
         }
         let cx = &mut Cx {

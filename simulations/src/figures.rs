@@ -1,0 +1,272 @@
+//! Figures of membership: how soon a death is known, what idling costs, who is wrongly dropped.
+//!
+//! Source of the goals: reliability research 2.4.
+
+use overlay_proto::{Duration, Instant, Overlay};
+use serde::Serialize;
+
+use crate::conditions::Conditions;
+use crate::faults::Fault;
+use crate::membership::{self, Membership};
+use crate::seed::Seed;
+use crate::traffic::Protocol;
+use crate::world::World;
+
+type Members = World<Overlay, Membership>;
+
+/// The views have settled after this time.
+const SETTLED: Duration = Duration::from_secs(60);
+/// How finely times are told.
+const STEP: Duration = Duration::from_millis(50);
+/// The longest wait for something that should happen within seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What came of the measurements; times in milliseconds.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figures {
+    /// Members.
+    pub peers: u32,
+    /// Machines that died without a word, one at a time.
+    pub silent_crashes: u32,
+    /// Half of the members have dropped one of those by then.
+    pub crash_known_p50_ms: u64,
+    /// 99 % of the members.
+    pub crash_known_p99_ms: u64,
+    /// Bytes a second that an idle member sends, with envelopes, on the mean.
+    pub idle_sent_bytes_per_s: f64,
+    /// The same, received.
+    pub idle_received_bytes_per_s: f64,
+    /// The most that any member sends.
+    pub idle_sent_bytes_per_s_max: f64,
+    /// The parts of it by protocol.
+    pub idle_by_protocol: Vec<(&'static str, f64)>,
+    /// Hours with 5 % loss and pauses of 2 s on 1 % of the members.
+    pub lossy_hours: f64,
+    /// How often a living member was declared dead meanwhile, by anybody.
+    pub buried_alive: u64,
+    /// Of 1 % of the members, at 80 % loss each, the last was dropped everywhere by then;
+    /// nothing if one was not within two minutes.
+    pub faulty_removed_ms: Option<u64>,
+    /// Healthy members that were dropped by anybody meanwhile.
+    pub healthy_removed: u64,
+    /// One view again after a split in halves; nothing if not within two minutes.
+    pub split_healed_ms: Option<u64>,
+}
+
+/// Takes all figures.
+#[must_use]
+pub fn membership(peers: u32, lossy_hours: f64, seed: u64) -> Figures {
+    let seed = Seed::new(seed).child("figures");
+    let few = (peers / 100).max(1);
+    let crashes = 20.min(peers / 4);
+    let (crash_known_p50_ms, crash_known_p99_ms) = silent_crashes(peers, crashes, seed);
+    let idle = idle(peers, seed);
+    let (faulty_removed_ms, healthy_removed) = faulty(peers, few, seed);
+    Figures {
+        peers,
+        silent_crashes: crashes,
+        crash_known_p50_ms,
+        crash_known_p99_ms,
+        idle_sent_bytes_per_s: idle.sent,
+        idle_received_bytes_per_s: idle.received,
+        idle_sent_bytes_per_s_max: idle.sent_max,
+        idle_by_protocol: idle.by_protocol,
+        lossy_hours,
+        buried_alive: buried_alive(peers, few, lossy_hours, seed),
+        faulty_removed_ms,
+        healthy_removed,
+        split_healed_ms: split(peers, seed),
+    }
+}
+
+fn settled(peers: u32, conditions: Conditions, seed: Seed) -> Members {
+    let mut world = membership::undisturbed(peers, conditions, seed);
+    run(&mut world, SETTLED);
+    world
+}
+
+fn run(world: &mut Members, time: Duration) {
+    let end = world.kernel.now() + time;
+    // Nothing is violated by what a measurement does: the checks excuse it.
+    let _violation = world.run_until(end);
+}
+
+/// The nodes that run and do not have `peer` in their views.
+fn know<'a>(world: &'a Members, of: u32) -> impl Iterator<Item = u32> + 'a {
+    let peer = world.kernel.peer(of);
+    let nodes = world.kernel.running().filter(move |node| *node != of);
+    nodes.filter(move |node| {
+        let machine = world.kernel.machine(*node);
+        machine.is_some_and(|machine| machine.view().peer(&peer).is_none())
+    })
+}
+
+fn silent_crashes(peers: u32, crashes: u32, seed: Seed) -> (u64, u64) {
+    let mut world = settled(peers, Conditions::lan(), seed.child("crashes"));
+    let mut times = Vec::new();
+    for number in 0..crashes {
+        let node = number * (peers / crashes);
+        let (began, machine) = (world.kernel.now(), true);
+        world.fault(&Fault::Crash { node, machine });
+        let mut known = 0;
+        while known < peers as usize && world.kernel.now().since(began) < PATIENCE {
+            run(&mut world, STEP);
+            let now = know(&world, node).count();
+            let after = millis(world.kernel.now().since(began));
+            times.extend(std::iter::repeat_n(after, now.saturating_sub(known)));
+            known = known.max(now);
+            if now + 1 >= world.kernel.running().count() {
+                break;
+            }
+        }
+        run(&mut world, Duration::from_secs(5));
+    }
+    times.sort_unstable();
+    let at = |share: f64| {
+        let place = (times.len() as f64 * share) as usize;
+        times.get(place.min(times.len().saturating_sub(1))).copied()
+    };
+    (at(0.5).unwrap_or_default(), at(0.99).unwrap_or_default())
+}
+
+struct Idle {
+    sent: f64,
+    received: f64,
+    sent_max: f64,
+    by_protocol: Vec<(&'static str, f64)>,
+}
+
+fn idle(peers: u32, seed: Seed) -> Idle {
+    let time = Duration::from_secs(300);
+    let mut world = settled(peers, Conditions::lan(), seed.child("idle"));
+    run(&mut world, SETTLED);
+    let before = world.kernel.traffic().clone();
+    run(&mut world, time);
+    let after = world.kernel.traffic();
+    let rate = |bytes: u64| bytes as f64 / time.as_secs_f64();
+    let nodes = 0..peers;
+    let sent = nodes
+        .clone()
+        .map(|node| rate(after.sent_by(node) - before.sent_by(node)));
+    let received = nodes.map(|node| rate(after.received_by(node) - before.received_by(node)));
+    let by_protocol = Protocol::ALL.map(|protocol| {
+        let bytes = after.of(protocol) - before.of(protocol);
+        (protocol.name(), rate(bytes) / f64::from(peers))
+    });
+    Idle {
+        sent: sent.clone().sum::<f64>() / f64::from(peers),
+        received: received.sum::<f64>() / f64::from(peers),
+        sent_max: sent.fold(0.0, f64::max),
+        by_protocol: by_protocol
+            .into_iter()
+            .filter(|(_, rate)| *rate > 0.0)
+            .collect(),
+    }
+}
+
+fn buried_alive(peers: u32, few: u32, hours: f64, seed: Seed) -> u64 {
+    let seed = seed.child("lossy");
+    let mut world = settled(peers, Conditions::lan(), seed);
+    let lossy = Conditions {
+        loss: 0.05,
+        ..Conditions::lan()
+    };
+    world.kernel.set_conditions(lossy);
+    let mut dice = seed.child("pauses").dice();
+    let end = world.kernel.now() + Duration::from_secs_f64(hours * 3_600.0);
+    while world.kernel.now() < end {
+        let paused: Vec<u32> = (0..few)
+            .map(|_| dice.below(u64::from(peers)) as u32)
+            .collect();
+        paused
+            .iter()
+            .for_each(|node| world.fault(&Fault::Pause(*node)));
+        run(&mut world, Duration::from_secs(2));
+        paused
+            .iter()
+            .for_each(|node| world.fault(&Fault::Resume(*node)));
+        run(&mut world, Duration::from_secs(8));
+    }
+    buried(&world)
+}
+
+fn buried(world: &Members) -> u64 {
+    let counters = world.kernel.counters();
+    counters
+        .get("live members buried")
+        .copied()
+        .unwrap_or_default()
+}
+
+fn faulty(peers: u32, few: u32, seed: Seed) -> (Option<u64>, u64) {
+    let mut world = settled(peers, Conditions::lan(), seed.child("faulty"));
+    let began = world.kernel.now();
+    let faulty: Vec<u32> = (0..few).map(|number| number * (peers / few)).collect();
+    faulty.iter().for_each(|node| world.kernel.lose(*node, 0.8));
+    let mut removed_at: Vec<Option<Instant>> = vec![None; faulty.len()];
+    let mut healthy = 0;
+    while world.kernel.now().since(began) < PATIENCE {
+        run(&mut world, Duration::from_millis(500));
+        let now = world.kernel.now();
+        for (node, at) in faulty.iter().zip(&mut removed_at) {
+            let others = know(&world, *node).filter(|other| !faulty.contains(other));
+            if others.count() + faulty.len() >= peers as usize {
+                at.get_or_insert(now);
+            }
+        }
+        healthy = healthy.max(healthy_dropped(&world, &faulty));
+        if removed_at.iter().all(Option::is_some) {
+            break;
+        }
+    }
+    let last: Option<Vec<Instant>> = removed_at.into_iter().collect();
+    let last = last.and_then(|all| all.into_iter().max());
+    (last.map(|at| millis(at.since(began))), healthy)
+}
+
+/// Healthy members that are missing in the views of healthy members, added up.
+fn healthy_dropped(world: &Members, faulty: &[u32]) -> u64 {
+    let healthy = |node: &u32| !faulty.contains(node);
+    let views: Vec<u32> = world.kernel.running().filter(healthy).collect();
+    let count = views.len();
+    let missing = views.into_iter().map(|node| {
+        let machine = world.kernel.machine(node);
+        let seen = machine.map_or(0, |machine| {
+            let view = machine.view();
+            let left = faulty
+                .iter()
+                .filter(|one| view.peer(&world.kernel.peer(**one)).is_some());
+            view.len() - left.count()
+        });
+        count.saturating_sub(seen) as u64
+    });
+    missing.sum()
+}
+
+fn split(peers: u32, seed: Seed) -> Option<u64> {
+    let mut world = settled(peers, Conditions::lan(), seed.child("split"));
+    let islands = (0..peers).map(|node| (node % 2) as u8).collect();
+    world.kernel.split(islands);
+    run(&mut world, Duration::from_secs(60));
+    world.kernel.unite();
+    let began = world.kernel.now();
+    while world.kernel.now().since(began) < PATIENCE {
+        run(&mut world, Duration::from_millis(250));
+        let machines = world
+            .kernel
+            .running()
+            .filter_map(|node| world.kernel.machine(node));
+        let mut views = machines.map(Overlay::view);
+        let first = views.next()?;
+        if first.len() == peers as usize
+            && views.all(|view| view.fingerprint() == first.fingerprint())
+        {
+            return Some(millis(world.kernel.now().since(began)));
+        }
+    }
+    None
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis() as u64
+}
