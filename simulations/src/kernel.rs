@@ -17,7 +17,7 @@ use crate::queue::Queue;
 use crate::samples::{Sample, Samples};
 use crate::seed::{Dice, Seed};
 use crate::trace::{Kind, Trace};
-use crate::traffic::Traffic;
+use crate::traffic::{Protocol, Traffic};
 use named::ByProcess;
 pub(crate) use tell::Broadcast;
 
@@ -266,6 +266,12 @@ impl<M: SimMachine, A> Kernel<M, A> {
         let mut counters = self.counters.clone();
         counters.insert("messages", self.traffic.messages());
         counters.insert("message bytes", self.traffic.bytes());
+        for protocol in Protocol::ALL {
+            let bytes = self.traffic.of(protocol);
+            if bytes > 0 {
+                counters.insert(protocol.counter(), bytes);
+            }
+        }
         counters
     }
 

@@ -12,6 +12,7 @@
 #![forbid(unsafe_code)]
 
 pub mod caller;
+pub mod churn;
 pub mod cli;
 pub mod compare;
 pub mod conditions;

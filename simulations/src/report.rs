@@ -16,6 +16,9 @@ pub const EVENTS_KEPT: usize = 60;
 /// Events among which those of the object concerned are looked for.
 pub const EVENTS_SEARCHED: usize = 200_000;
 
+/// Longest event that is printed for people; JSON has all of it.
+const EVENT_CHARS: usize = 400;
+
 /// What came of one run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Report {
@@ -168,7 +171,9 @@ impl fmt::Display for Report {
             None => writeln!(f, "LAST EVENTS:")?,
         }
         for event in &self.last_events {
-            writeln!(f, "    {event}")?;
+            let words: String = event.chars().take(EVENT_CHARS).collect();
+            let more = if words.len() < event.len() { "…" } else { "" };
+            writeln!(f, "    {words}{more}")?;
         }
         writeln!(
             f,

@@ -3,6 +3,7 @@
 use overlay_proto::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
+use crate::churn::Churn;
 use crate::faults::{FaultKinds, FaultPlan, FaultSpace};
 use crate::seed::{Dice, Seed};
 
@@ -89,6 +90,9 @@ pub struct Scenario {
     pub period_ms: u64,
     /// Length of an outage, milliseconds.
     pub outage_ms: [u64; 2],
+    /// Peers that come and go, besides the faults.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub churn: Option<Churn>,
     /// Of the faults that are drawn, only those with these numbers happen: what `sim shrink`
     /// found to be enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -129,6 +133,16 @@ const KNOWN: &[(&str, &str)] = &[
     ("register", include_str!("../scenarios/register.toml")),
     ("sleepers", include_str!("../scenarios/sleepers.toml")),
     ("replication", include_str!("../scenarios/replication.toml")),
+    ("churn", include_str!("../scenarios/churn.toml")),
+    ("kill20", include_str!("../scenarios/kill20.toml")),
+    ("weibull", include_str!("../scenarios/weibull.toml")),
+    ("heavy-tail", include_str!("../scenarios/heavy-tail.toml")),
+    ("office-day", include_str!("../scenarios/office-day.toml")),
+    ("flash-crowd", include_str!("../scenarios/flash-crowd.toml")),
+    (
+        "rolling-restart",
+        include_str!("../scenarios/rolling-restart.toml"),
+    ),
     ("directory", include_str!("../scenarios/directory.toml")),
     ("names", include_str!("../scenarios/names.toml")),
     ("objects", include_str!("../scenarios/objects.toml")),
@@ -176,6 +190,9 @@ impl Scenario {
         if scenario.outage_ms[0] > scenario.outage_ms[1] || scenario.period_ms == 0 {
             return Err(malformed("outage_ms or period_ms".to_owned()));
         }
+        if let Some(problem) = scenario.churn.as_ref().and_then(Churn::problem) {
+            return Err(malformed(problem.to_owned()));
+        }
         Ok(scenario)
     }
 
@@ -210,6 +227,9 @@ impl Scenario {
     #[must_use]
     pub fn fault_plan(&self, seed: Seed, nodes: u32) -> FaultPlan {
         let mut plan = FaultPlan::draw(seed, &self.fault_space(nodes));
+        if let Some(churn) = &self.churn {
+            churn.add(&mut plan, seed, nodes, self.faults_from());
+        }
         if let Some(numbers) = &self.only_faults {
             plan = plan.only(numbers);
         }

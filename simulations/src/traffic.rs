@@ -53,6 +53,21 @@ impl Protocol {
             Self::Other => "other",
         }
     }
+
+    /// Its name among a run's counters.
+    #[must_use]
+    pub const fn counter(self) -> &'static str {
+        match self {
+            Self::Probes => "bytes of probes",
+            Self::AntiEntropy => "bytes of anti-entropy",
+            Self::Links => "bytes of links",
+            Self::Gossip => "bytes of gossip",
+            Self::Calls => "bytes of calls",
+            Self::Replicas => "bytes of replicas",
+            Self::Directory => "bytes of directory",
+            Self::Other => "bytes of other",
+        }
+    }
 }
 
 /// Messages and bytes so far.
