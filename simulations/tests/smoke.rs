@@ -39,7 +39,13 @@ fn membership() {
 #[test]
 fn register() {
     let reached = ["deltas", "replays", "replays that differed", "expired"];
-    sweep("register", 500, &reached);
+    sweep("register", 300, &reached);
+}
+
+#[test]
+fn replication() {
+    let reached = ["cuts", "takeovers", "reconfigurations"];
+    sweep("replication", 300, &reached);
 }
 
 #[test]
