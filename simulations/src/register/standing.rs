@@ -71,7 +71,8 @@ impl Register {
                 },
             })
         };
-        let durable = durable_before_visible::check(&set, witness.version, copy);
+        let durable = durable_before_visible::check(&set, witness.version, copy)
+            .map_err(|detail| format!("{id:?}: {detail}"));
         kernel.check(durable_before_visible::NAME, durable);
     }
 
