@@ -2,11 +2,21 @@
 
 use std::process::Command;
 
+use simulations::overrides::Overrides;
 use simulations::run::Plan;
 use simulations::scenario::Scenario;
 
+/// Churn is made for many peers and hours; a few and minutes show the same.
+const FEW: [&str; 4] = ["--peers", "20", "--hours", "0.1"];
+
 fn plan(name: &str) -> Plan {
-    Plan::new(name, Scenario::named(name).unwrap())
+    let scenario = Scenario::named(name).unwrap();
+    let few = scenario.churn.is_some().then(|| Overrides {
+        peers: Some(20),
+        hours: Some(0.1),
+        ..Overrides::default()
+    });
+    Plan::new(name, scenario).with(few.unwrap_or_default())
 }
 
 #[test]
@@ -27,10 +37,13 @@ fn equal_in_one_process() {
 #[test]
 fn equal_in_two_processes() {
     for name in Scenario::names() {
+        let is_churn = Scenario::named(name).unwrap().churn.is_some();
+        let few = if is_churn { &FEW[..] } else { &[] };
         let outputs: Vec<Vec<u8>> = (0..2)
             .map(|_| {
                 let output = Command::new(env!("CARGO_BIN_EXE_sim"))
                     .args(["run", name, "--seed", "7", "--json"])
+                    .args(few)
                     .output()
                     .unwrap();
                 assert!(!output.stdout.is_empty());
