@@ -263,6 +263,7 @@ fn root_of(record: &ClusterRecord) -> RawRef {
             stamp: 0,
         }],
         forks: Vec::new(),
+        seal: None,
     });
     RawRef {
         id: ObjectId(record.id.0),

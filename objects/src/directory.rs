@@ -140,6 +140,7 @@ mod tests {
             },
             members: vec![Replica { process, stamp: 1 }],
             forks: Vec::new(),
+            seal: None,
         }
     }
 

@@ -149,6 +149,7 @@ mod tests {
             },
             members: members.map(member).to_vec(),
             forks: Vec::new(),
+            seal: None,
         }
     }
 

@@ -288,6 +288,7 @@ impl Creations {
                 epoch: first_epoch(),
                 members,
                 forks: Vec::new(),
+                seal: None,
             },
             stored: BTreeSet::new(),
             refused: BTreeSet::new(),

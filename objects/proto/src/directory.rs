@@ -54,7 +54,7 @@ mod tests {
     use overlay_proto::{Incarnation, PeerId, ProcessId};
 
     use super::*;
-    use crate::object::{Epoch, Fork, Lineage, Replica, Version};
+    use crate::object::{Ballot, Epoch, Fork, Lineage, Replica, Seal, Version};
 
     fn record(members: usize) -> DirectoryRecord {
         let process = ProcessId {
@@ -78,6 +78,13 @@ mod tests {
                     };
                     FORKS_MAX
                 ],
+                seal: Some(Seal {
+                    ballot: Ballot {
+                        round: u32::MAX,
+                        member: u8::MAX,
+                    },
+                    version: Version(u64::MAX),
+                }),
             },
         }
     }

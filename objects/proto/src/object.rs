@@ -101,6 +101,15 @@ pub struct Fork {
     pub version: Version,
 }
 
+/// Which version of the set before, by which primary, made a replica set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Seal {
+    /// The primary's ballot when it sealed the object.
+    pub ballot: Ballot,
+    /// The version that is the seal.
+    pub version: Version,
+}
+
 /// A replica set: who votes, in the order that gives member indices.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Configuration {
@@ -112,6 +121,10 @@ pub struct Configuration {
     /// and each recovery. At most [`FORKS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub forks: Vec<Fork>,
+    /// The seal that led to it. Two primaries may seal an object into the same members; only one
+    /// of the seals is chosen, and a set says which. None of an object's first set, or of a line's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<Seal>,
 }
 
 impl Configuration {
@@ -224,6 +237,7 @@ mod tests {
             },
             members: Vec::new(),
             forks: forks.collect(),
+            seal: None,
         }
     }
 
@@ -251,6 +265,7 @@ mod tests {
         for tag in 1..=20 {
             set = Configuration {
                 forks: set.forked_at(Version(u64::from(tag))),
+                seal: None,
                 ..line(tag, &[])
             };
         }

@@ -67,6 +67,7 @@ mod tests {
             epoch: Epoch::default(),
             members: [1, 2, 3].map(member).to_vec(),
             forks: Vec::new(),
+            seal: None,
         };
         let copies = |copies: [Option<Copy>; 3]| {
             check(&set, Version(5), |one| {

@@ -44,6 +44,7 @@ pub(crate) fn creation() -> RegisterMessage {
         },
         members: (0..MEMBERS).map(member).collect(),
         forks: Vec::new(),
+        seal: None,
     };
     let value = Value {
         kind: KIND.to_owned(),

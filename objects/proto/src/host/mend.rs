@@ -308,6 +308,7 @@ impl Host {
             },
             members,
             forks: configuration.forks.clone(),
+            seal: None,
         };
         let proposed = self.with(now, object, fx, |replica, env, out| {
             replica.propose(env, next, first_primary, out)

@@ -257,6 +257,7 @@ mod tests {
             epoch: Epoch::default(),
             members: members.iter().copied().map(replica).collect(),
             forks: Vec::new(),
+            seal: None,
         }
     }
 

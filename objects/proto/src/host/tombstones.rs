@@ -315,6 +315,7 @@ mod tests {
                 epoch: tombstone(6).epoch,
                 members: vec![Replica { process, stamp: 1 }],
                 forks: vec![],
+                seal: None,
             },
             primary: None,
         };

@@ -8,6 +8,7 @@ use overlay_proto::Instant;
 
 use crate::execution::{Executed, Execution, ExecutionCall, ExecutionKey, ExecutionMode, Ran};
 use crate::message::{Reply, Status};
+use crate::object::{Configuration, Seal};
 use crate::outcome::Witness;
 use crate::register::maker::{Maker, Step, answer_now};
 use crate::register::plan::{Forming, Next, Plan};
@@ -46,8 +47,15 @@ impl Replica {
             Proposed::Ready(proposal) => {
                 let mut step = Step::at(held.version);
                 step.version = step.version.next();
+                let seal = Seal {
+                    ballot: primary.ballot,
+                    version: step.version,
+                };
                 step.status = Some(Status::Sealed {
-                    next: proposal.next,
+                    next: Configuration {
+                        seal: Some(seal),
+                        ..proposal.next
+                    },
                     first_primary: proposal.first_primary,
                 });
                 self.ship_step(env, step, fx);

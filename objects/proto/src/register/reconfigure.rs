@@ -135,6 +135,7 @@ impl Replica {
                 stamp: env.stamp,
             }],
             forks: self.record.configuration.forked_at(self.record.newest().1),
+            seal: None,
         };
         let deleted = self.record.status() == Some(&Status::Deleted);
         if self.ended || deleted || epoch.lineage <= self.record.epoch().lineage {

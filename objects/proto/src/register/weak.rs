@@ -215,6 +215,7 @@ impl Replica {
             epoch: next_line(before.epoch, answered, env.rng.next_u32()),
             members: before.members.clone(),
             forks: before.forked_at(held.version),
+            seal: None,
         };
         held.value.status = Status::Live;
         held.value.outbox.last = held.value.outbox.last.saturating_add(OUTBOX_GAP);

@@ -43,6 +43,7 @@ pub(super) fn configuration(epoch: u64, members: &[u8]) -> Configuration {
             })
             .collect(),
         forks: Vec::new(),
+        seal: None,
     }
 }
 

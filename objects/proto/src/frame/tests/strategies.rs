@@ -20,7 +20,7 @@ use crate::message::{
 use crate::mode::Mode;
 use crate::object::{
     Ballot, Configuration, Epoch, FORKS_MAX, Fork, Lineage, MEMBERS_MAX, MethodId, ObjectId,
-    Replica, Version,
+    Replica, Seal, Version,
 };
 use crate::outcome::{Cause, Failure, Outcome, Witness};
 use crate::reads::Reads;
@@ -72,12 +72,14 @@ fn configuration() -> impl Strategy<Value = Configuration> {
     let replica = replica.prop_map(|(process, stamp)| Replica { process, stamp });
     let fork = (lineage(), version()).prop_map(|(lineage, version)| Fork { lineage, version });
     let forks = vec(fork, 0..=FORKS_MAX);
-    (epoch(), vec(replica, 1..=MEMBERS_MAX), forks).prop_map(|(epoch, members, forks)| {
-        Configuration {
-            epoch,
-            members,
-            forks,
-        }
+    let seal = (ballot(), version()).prop_map(|(ballot, version)| Seal { ballot, version });
+    let members = vec(replica, 1..=MEMBERS_MAX);
+    let parts = (epoch(), members, forks, option::of(seal));
+    parts.prop_map(|(epoch, members, forks, seal)| Configuration {
+        epoch,
+        members,
+        forks,
+        seal,
     })
 }
 
@@ -579,5 +581,6 @@ pub(super) fn set_of(members: usize) -> Configuration {
         epoch: Epoch::default(),
         members,
         forks: Vec::new(),
+        seal: None,
     }
 }

@@ -164,6 +164,7 @@ fn described(target: &RawRef) -> Description {
             epoch: Epoch::default(),
             members: Vec::new(),
             forks: Vec::new(),
+            seal: None,
         },
         ballot: Ballot::default(),
         version: Version(0),

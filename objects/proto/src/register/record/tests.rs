@@ -41,6 +41,7 @@ fn set() -> Configuration {
             })
             .collect(),
         forks: Vec::new(),
+        seal: None,
     }
 }
 

@@ -125,6 +125,52 @@ fn a_seal_whose_primary_is_gone_is_finished_by_another() {
     assert!(story.world.hosts[2].replica.is_none());
 }
 
+/// Member 4 holds a seal that was never chosen. Then the others seal the object into the same
+/// members, of which member 3 was to be primary before, and member 1 is now.
+fn two_seals_into_one_set() -> (Story, Configuration) {
+    let into = [0, 1, 2, 3, 5];
+    let mut story = Story::new(6, &[0, 1, 2, 3, 4]);
+    assert_eq!(returned(&story.append(0, 1, 7)), 1);
+    let next = prepare_next(&mut story, 0, &into);
+    story.cut = Vec::from([1, 2, 3]);
+    story.world.at(0, |replica, env, fx| {
+        assert_eq!(replica.propose(env, next, 3, fx), Ok(()));
+    });
+    story.flow();
+    story.cut = Vec::from([0, 4]);
+    story.stand(1);
+    assert_eq!(returned(&story.append(1, 2, 8)), 2);
+    story.cut = Vec::from([4]);
+    story.pass(1_000);
+    let next = prepare_next(&mut story, 1, &into);
+    story.world.at(1, |replica, env, fx| {
+        assert_eq!(replica.propose(env, next, 1, fx), Ok(()));
+    });
+    story.flow();
+    story.pass(100);
+    assert_eq!(story.world.active(), [1]);
+    assert_eq!(returned(&story.append(1, 3, 9)), 3);
+    let set = story.world.replica(1).configuration().clone();
+    assert_eq!(set.epoch.number, 2);
+    (story, set)
+}
+
+#[test]
+fn a_seal_that_was_not_chosen_is_not_finished_because_another_one_was() {
+    let (mut story, set) = two_seals_into_one_set();
+    story.cut.clear();
+    let sighting = Sighting::Member {
+        configuration: set,
+        primary: Some(1),
+    };
+    story.world.at(4, |replica, env, fx| {
+        replica.on_sighting(env, &sighting, fx);
+    });
+    story.flow();
+    story.pass(500);
+    assert_eq!(story.list(1), [7, 8, 9]);
+}
+
 #[test]
 fn the_next_set_takes_over_even_if_its_first_primary_was_never_installed() {
     let mut story = Story::new(6, &[0, 1, 2]);

@@ -147,6 +147,7 @@ pub(super) fn configuration(number: u64, members: &[(usize, u64)]) -> Configurat
             })
             .collect(),
         forks: Vec::new(),
+        seal: None,
     }
 }
 
