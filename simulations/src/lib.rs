@@ -4,11 +4,12 @@
 //! latency, loss, cuts, crashes with memory loss, pauses and clock drift all come from one
 //! seed, and so does everything else. The same seed gives the same event hash, on any machine.
 //!
-//! Modules import only leftwards in this order: `seed · progress · trace · traffic · samples ·
-//! queue · conditions · network · faults · outages · kernel · environment · world`, then the
-//! environment's parts `gossip · directory · sets · caller · oracle · witness · invariants`, then
-//! `scenario · plot · panels`, the worlds `{membership, register, finder}` and `names`, and
-//! `report · overrides · mutant · summary · trial · run · mutants · shrink · compare · cli`.
+//! Modules import only leftwards in this order: `seed · panics · progress · trace · traffic ·
+//! samples · queue · conditions · network · faults · outages · churn · kernel · environment ·
+//! world`, then the environment's parts `gossip · directory · sets · surroundings · caller ·
+//! oracle · witness · invariants`, then `scenario · plot · panels`, the worlds `{membership,
+//! register, finder}` and `names`, and `figures · report · overrides · mutant · summary · trial ·
+//! run · mutants · shrink · compare · cli`.
 #![forbid(unsafe_code)]
 
 pub mod caller;
@@ -33,6 +34,7 @@ pub mod oracle;
 pub mod outages;
 pub mod overrides;
 pub mod panels;
+mod panics;
 pub mod plot;
 pub mod progress;
 pub mod queue;
@@ -45,6 +47,7 @@ pub mod seed;
 pub mod sets;
 pub mod shrink;
 pub mod summary;
+mod surroundings;
 pub mod trace;
 pub mod traffic;
 pub mod trial;

@@ -55,8 +55,6 @@ impl Mutant {
     #[must_use]
     pub const fn scenario(self) -> &'static str {
         match self {
-            // Takes faults upon faults: a candidate that dies before it ships anything.
-            Self::Replication(Mutation::PromiseWithoutRecord) => "replication",
             Self::Replication(_) => "register",
             Self::Naming(_) => "names",
         }

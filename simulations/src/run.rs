@@ -16,6 +16,7 @@ use crate::names;
 use crate::outages::Outage;
 use crate::overrides::Overrides;
 use crate::panels;
+use crate::panics::words;
 use crate::plot::panel::Panel;
 use crate::register;
 use crate::report::{EVENTS_KEPT, EVENTS_SEARCHED, Failure, Report};
@@ -33,8 +34,6 @@ pub struct Plan {
     pub overrides: Overrides,
     /// A rule that is broken on purpose, to show that the sweep catches it.
     pub mutant: Option<Mutant>,
-    /// Further arguments for the line that reproduces a failure.
-    pub arguments: String,
 }
 
 impl Plan {
@@ -46,7 +45,6 @@ impl Plan {
             scenario,
             overrides: Overrides::default(),
             mutant: None,
-            arguments: String::new(),
         }
     }
 
@@ -67,20 +65,24 @@ impl Plan {
         if report.failure.is_none() {
             return report;
         }
-        let mut report = self.attempt(seed, EVENTS_SEARCHED.max(keep));
-        report.keep_concerned(keep);
-        report
+        self.failed(seed, keep)
     }
 
     /// Runs one seed. After a failure the seed is run again to tell its last events.
     #[must_use]
     pub fn run(&self, seed: u64) -> Report {
         let report = self.attempt(seed, 0);
-        if report.failure.is_some() {
-            self.run_traced(seed, EVENTS_KEPT)
-        } else {
-            report
+        if report.failure.is_none() {
+            return report;
         }
+        self.failed(seed, EVENTS_KEPT)
+    }
+
+    /// Runs a seed that fails again, for its last `keep` events of the object concerned.
+    fn failed(&self, seed: u64, keep: usize) -> Report {
+        let mut report = self.attempt(seed, EVENTS_SEARCHED.max(keep));
+        report.keep_concerned(keep);
+        report
     }
 
     /// Runs one seed and keeps no events, not even those of a failure.
@@ -115,15 +117,10 @@ impl Plan {
     fn attempt(&self, seed: u64, keep: usize) -> Report {
         let ran = catch_unwind(AssertUnwindSafe(|| self.simulate(seed, keep)));
         ran.unwrap_or_else(|panic| {
-            let detail = panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()))
-                .unwrap_or_default();
             let violation = Violation {
                 invariant: "no_panic",
                 at: Instant::ZERO,
-                detail,
+                detail: words(&*panic),
                 subject: None,
             };
             Report {
@@ -148,10 +145,12 @@ impl Plan {
         let Self {
             name,
             overrides,
-            arguments,
+            mutant,
             ..
         } = self;
-        format!("sim run {name} --seed {seed}{overrides}{arguments}")
+        let broken = mutant.map(|mutant| format!(" --mutant {}", mutant.name()));
+        let broken = broken.unwrap_or_default();
+        format!("sim run {name} --seed {seed}{overrides}{broken}")
     }
 
     fn simulate(&self, seed: u64, keep: usize) -> Report {

@@ -164,7 +164,6 @@ fn progress_is_told_when_asked_and_changes_nothing() {
 fn broken() -> (Plan, u64) {
     let mut plan = Plan::new("register", Scenario::named("register").unwrap());
     plan.mutant = Some(Mutant::Replication(Mutation::QuorumOneLess));
-    plan.arguments = " --mutant QuorumOneLess".to_owned();
     let fails = |seed: &u64| plan.run_plainly(*seed).failure.is_some();
     let seed = (0..500).find(fails).unwrap();
     (plan, seed)

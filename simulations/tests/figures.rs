@@ -4,7 +4,7 @@ use simulations::figures;
 
 #[test]
 fn a_hundred_members_meet_their_goals() {
-    let figures = figures::membership(100, 0.05, 1);
+    let figures = figures::membership(100, 0.05, 1).unwrap();
     assert!(figures.crash_known_p99_ms <= 5_000, "{figures:?}");
     assert!(figures.crash_known_p50_ms >= 1_000, "{figures:?}");
     for bytes in [

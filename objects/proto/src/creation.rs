@@ -13,7 +13,7 @@ use overlay_proto::{Duration, Instant, ProcessId};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use self::first::{BORN_SESSION, first_epoch, install, named, retire};
+use self::first::{BORN_SESSION, first_set, install, named, retire};
 use crate::caller::HandleId;
 use crate::kinds_table::STATE_BYTES_MAX;
 use crate::machine::{Creation, Ticket};
@@ -284,12 +284,7 @@ impl Creations {
         }
         creating.attempt = Some(Attempt {
             object,
-            configuration: Configuration {
-                epoch: first_epoch(),
-                members,
-                forks: Vec::new(),
-                seal: None,
-            },
+            configuration: first_set(members),
             stored: BTreeSet::new(),
             refused: BTreeSet::new(),
         });

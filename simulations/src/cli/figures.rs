@@ -19,7 +19,7 @@ pub struct Figures {
 }
 
 impl Figures {
-    /// Measures and prints the figures as JSON.
+    /// Measures and prints the figures as JSON: true unless an invariant did not hold.
     ///
     /// # Errors
     /// An argument is out of its range.
@@ -28,6 +28,13 @@ impl Figures {
             return Err("20 to 10000 peers and 0 to 1000 hours can be measured".to_owned());
         }
         let figures = figures::membership(self.peers, self.hours, self.seed);
+        let figures = match figures {
+            Ok(figures) => figures,
+            Err(violation) => {
+                eprintln!("sim: {violation}");
+                return Ok(false);
+            }
+        };
         let text = serde_json::to_string_pretty(&figures).map_err(|error| error.to_string())?;
         println!("{text}");
         Ok(true)

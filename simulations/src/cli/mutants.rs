@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::sweep::jobs;
 use crate::mutant::Mutant;
 use crate::mutants::{self, SEEDS_MAX, Verdict};
 
@@ -32,8 +33,7 @@ impl Mutants {
             Some(name) => vec![named(name)?],
             None => Mutant::all().collect(),
         };
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let jobs = self.jobs.unwrap_or(cores);
+        let jobs = jobs(self.jobs);
         // A core that panics has noticed; that is said in one line.
         std::panic::set_hook(Box::new(|_| {}));
         let mut verdicts = Vec::new();

@@ -36,7 +36,6 @@ impl Which {
         let mut plan = plan.with(self.overrides.clone());
         if let Some(name) = &self.mutant {
             plan.mutant = Some(named(name)?);
-            plan.arguments.push_str(&format!(" --mutant {name}"));
         }
         Ok(plan)
     }

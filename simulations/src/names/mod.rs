@@ -51,8 +51,6 @@ const PAUSED_POLL: Duration = Duration::from_millis(100);
 /// After the heal, what has no name must be gone at this time: the longest pause between two
 /// attempts to delete it is a minute.
 const AUDIT_AFTER: Duration = Duration::from_secs(80);
-/// A process that slept longer notices that it slept (design section 7, rule 12).
-const STOPPED: Duration = Duration::from_secs(1);
 
 type NamingKernel = Kernel<Objects, Alarm>;
 

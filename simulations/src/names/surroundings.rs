@@ -19,12 +19,12 @@ use overlay_proto::{Duration, ProcessId};
 use super::jobs::{Job, Life};
 use super::kinds::Counter;
 use super::process::SimNode;
-use super::{AUDIT_AFTER, Alarm, LOOK_PERIOD, Naming, NamingKernel, ROOT, STOPPED};
+use super::{AUDIT_AFTER, Alarm, LOOK_PERIOD, Naming, NamingKernel, ROOT};
 use crate::caller::{Answer, SimCaller};
-use crate::directory::online;
 use crate::environment::{Ending, Environment, Start, Transmitted, over_the_wire};
 use crate::invariants::no_orphans::Excuse;
 use crate::register::hints::hosting;
+use crate::surroundings::{look_up, publish, wake};
 
 /// How long it takes at most until a process hears that the directory of names has moved.
 const HEARD_WITHIN: Duration = Duration::from_secs(2);
@@ -99,16 +99,6 @@ impl Naming {
         kernel.alarm(LOOK_PERIOD, Alarm::Look(process));
     }
 
-    fn looked_up(&mut self, kernel: &mut NamingKernel, node: u32, object: ObjectId) {
-        let online = online(kernel, node);
-        let (after, records) = self.directory.get(kernel.now(), online, &object);
-        kernel.count("lookups", 1);
-        if !records.is_empty() {
-            kernel.command(node, after, Command::DirectoryFound { object, records });
-        }
-        kernel.command(node, after, Command::DirectoryExhausted(object));
-    }
-
     fn published(
         &mut self,
         kernel: &NamingKernel,
@@ -126,10 +116,7 @@ impl Naming {
             kind: kind.to_owned(),
             configuration,
         };
-        if let Some(record) = record.encode() {
-            let online = online(kernel, node);
-            self.directory.put(kernel.now(), online, object, record);
-        }
+        publish(kernel, &mut self.directory, node, &record);
     }
 }
 
@@ -187,7 +174,7 @@ impl Environment<Objects> for Naming {
                     kernel.command(node, took, Command::Executed(executed));
                 }
             }
-            Event::Lookup(object) => self.looked_up(kernel, node, object),
+            Event::Lookup(object) => look_up(kernel, &mut self.directory, node, object),
             Event::Publish {
                 object,
                 configuration,
@@ -252,15 +239,7 @@ impl Environment<Objects> for Naming {
     }
 
     fn resumed(&mut self, kernel: &mut NamingKernel, node: u32, slept: Duration) {
-        if slept < STOPPED {
-            return;
-        }
-        if self.dice.chance(0.5) {
-            kernel.discard_received(node);
-            kernel.command_first(node, Command::Stopped);
-        } else {
-            kernel.command(node, Duration::from_millis(5), Command::Stopped);
-        }
+        wake(kernel, &mut self.dice, node, slept);
     }
 
     fn healed(&mut self, kernel: &mut NamingKernel) {

@@ -33,12 +33,13 @@ use self::ambush::Ambushes;
 use self::hints::Hints;
 use self::tracked::Tracked;
 use self::workload::Place;
-use crate::directory::{Directory, DirectoryConditions, online};
+use crate::directory::{Directory, DirectoryConditions};
 use crate::environment::{Ending, Environment, Start, Transmitted};
 use crate::faults::Fault;
 use crate::kernel::Kernel;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
+use crate::surroundings::{look_up, publish, wake};
 use crate::trace::RunningHash;
 use crate::traffic::Protocol;
 use crate::world::World;
@@ -49,8 +50,6 @@ const CLIENTS: u32 = 2;
 const LOOK_PERIOD: Duration = Duration::from_millis(250);
 /// After the heal, each object's log is read at this time.
 const AUDIT_AFTER: Duration = Duration::from_secs(45);
-/// A process that slept longer notices that it slept (design section 7, rule 12).
-const STOPPED: Duration = Duration::from_secs(1);
 
 /// Inputs between two checks of a machine's own invariants.
 const CHECK_EVERY: u64 = 32;
@@ -248,28 +247,17 @@ impl Environment<Objects> for Register {
                 kernel.count("executions", 1);
                 kernel.command(node, took, Command::Executed(executed));
             }
-            Event::Lookup(object) => {
-                let online = online(kernel, node);
-                let (after, records) = self.directory.get(kernel.now(), online, &object);
-                kernel.count("lookups", 1);
-                if !records.is_empty() {
-                    kernel.command(node, after, Command::DirectoryFound { object, records });
-                }
-                kernel.command(node, after, Command::DirectoryExhausted(object));
-            }
+            Event::Lookup(object) => look_up(kernel, &mut self.directory, node, object),
             Event::Publish {
                 object,
                 configuration,
             } => {
-                let online = online(kernel, node);
                 let record = DirectoryRecord {
                     object,
                     kind: self.kind_of(&object).to_owned(),
                     configuration,
                 };
-                if let Some(record) = record.encode() {
-                    self.directory.put(kernel.now(), online, object, record);
-                }
+                publish(kernel, &mut self.directory, node, &record);
             }
             Event::Reconfigured {
                 object,
@@ -370,15 +358,7 @@ impl Environment<Objects> for Register {
     }
 
     fn resumed(&mut self, kernel: &mut ObjectsKernel, node: u32, slept: Duration) {
-        if slept < STOPPED {
-            return;
-        }
-        if self.dice.chance(0.5) {
-            kernel.discard_received(node);
-            kernel.command_first(node, Command::Stopped);
-        } else {
-            kernel.command(node, Duration::from_millis(5), Command::Stopped);
-        }
+        wake(kernel, &mut self.dice, node, slept);
     }
 
     fn healed(&mut self, kernel: &mut ObjectsKernel) {

@@ -14,6 +14,7 @@ use super::state::Journal;
 use super::{ObjectsKernel, Register};
 use crate::invariants::losses_reported;
 use crate::oracle::CallId;
+use crate::surroundings::newest_copy;
 
 impl Register {
     /// Looks whom the primaries at a node reach.
@@ -123,13 +124,7 @@ impl Register {
 
     /// Only the newest primary's state says what is left of an object whose reads may be stale.
     pub(super) fn newest_log(kernel: &ObjectsKernel, id: &ObjectId) -> Option<Vec<CallId>> {
-        let machines = kernel.running().filter_map(|node| kernel.machine(node));
-        let replicas = machines.filter_map(|machine| machine.replica(id));
-        let newest = replicas.filter(|one| one.is_active()).max_by_key(|one| {
-            let ballot = one.value().map(|(ballot, ..)| ballot);
-            (one.configuration().epoch, ballot)
-        });
-        let (.., value) = newest.and_then(Replica::value)?;
+        let (.., value) = newest_copy(kernel, id)?.value()?;
         Journal::decode(&value.state).map(|journal| journal.log().to_vec())
     }
 }

@@ -9,6 +9,7 @@ use super::life::Job;
 use super::marks::without_log;
 use super::world::{Alarm, TrialKernel, TrialWorld, Watched};
 use crate::oracle::{Anomaly, CallId};
+use crate::surroundings::newest_copy;
 use crate::witness;
 
 /// How long the invariants may take.
@@ -72,7 +73,9 @@ impl TrialWorld {
             if watched.sets.majority_lost() {
                 continue;
             }
-            let Some(log) = newest_log(kernel, object) else {
+            let newest = newest_copy(kernel, object).and_then(Replica::value);
+            let marked = newest.and_then(|(.., value)| without_log(&value.state));
+            let Some((_, log)) = marked else {
                 let detail = format!("{} has no primary", watched.name());
                 kernel.violate("serves_after_heal", detail);
                 return;
@@ -108,16 +111,4 @@ impl TrialWorld {
             }
         }
     }
-}
-
-/// The log of the newest primary's copy.
-fn newest_log(kernel: &TrialKernel, id: &ObjectId) -> Option<Vec<CallId>> {
-    let machines = kernel.running().filter_map(|node| kernel.machine(node));
-    let replicas = machines.filter_map(|machine| machine.replica(id));
-    let newest = replicas.filter(|one| one.is_active()).max_by_key(|one| {
-        let ballot = one.value().map(|(ballot, ..)| ballot);
-        (one.configuration().epoch, ballot)
-    });
-    let (.., value) = newest.and_then(Replica::value)?;
-    without_log(&value.state).map(|(_, log)| log)
 }

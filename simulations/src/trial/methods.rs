@@ -1,6 +1,5 @@
 //! Runs the real methods of users' kinds: marks come off before, and go on after.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use objects_proto::execution::{Deferred, Executed, Execution, Ran};
@@ -9,6 +8,7 @@ use objects_proto::outcome::Cause;
 
 use super::marks::{mark, unmark, with_log, without_log};
 use crate::oracle::CallId;
+use crate::panics::words;
 
 /// What was taken off an execution.
 pub(super) struct Marks {
@@ -71,12 +71,6 @@ pub(super) struct Catch;
 
 impl PanicGuard for Catch {
     fn run(&self, step: &mut dyn FnMut()) -> Result<(), String> {
-        catch_unwind(AssertUnwindSafe(step)).map_err(|payload| message(&*payload))
+        catch_unwind(AssertUnwindSafe(step)).map_err(|payload| words(&*payload))
     }
-}
-
-fn message(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|one| (*one).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "a panic without a message".to_owned())
 }

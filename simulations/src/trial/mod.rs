@@ -61,7 +61,6 @@
 //! [`Context`]: objects_proto::context::Context
 
 mod client;
-mod hints;
 mod judge;
 mod ledger;
 mod life;
@@ -130,7 +129,6 @@ impl<S: Clone + Send + Sync + 'static> Trial<S> {
         F: Future<Output = Result<S, E>> + Send + 'static,
         E: Display,
     {
-        let scenario = include_str!("../../scenarios/objects.toml");
         let setup: Setup = Box::new(move |client| {
             let made = setup(client);
             Box::pin(async move {
@@ -140,8 +138,7 @@ impl<S: Clone + Send + Sync + 'static> Trial<S> {
         });
         Self {
             name: name.to_owned(),
-            scenario: Scenario::parse("objects", scenario)
-                .unwrap_or_else(|error| panic!("{error}")),
+            scenario: Scenario::named("objects").unwrap_or_else(|error| panic!("{error}")),
             peers: None,
             factor: 3,
             seeds: SEEDS,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use objects_proto::config::ObjectsConfig;
+use objects_proto::directory::DirectoryRecord;
 use objects_proto::kinds_table::KindTable;
 use objects_proto::machine::{Command, Event, Ticket};
 use objects_proto::message::Message;
@@ -23,13 +24,12 @@ use crate::kernel::Kernel;
 use crate::register::hints::{Hints, hosting};
 use crate::seed::{Dice, Seed};
 use crate::sets::ReplicaSets;
+use crate::surroundings::{look_up, publish, wake};
 
 /// How often a node looks at the membership.
 const LOOK_PERIOD: Duration = Duration::from_millis(250);
 /// The futures of a paused process are polled again after this time.
 const PAUSED_POLL: Duration = Duration::from_millis(100);
-/// A process that slept longer notices that it slept (design section 7, rule 12).
-const STOPPED: Duration = Duration::from_secs(1);
 /// Pause before something that is not possible yet is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 /// Mean pause of a client between two rounds.
@@ -85,7 +85,7 @@ pub(super) struct TrialWorld {
     pub(super) stage: Option<Stage>,
     hosts: u32,
     hints: Hints,
-    pub(super) directory: Directory<ObjectId, Bytes>,
+    directory: Directory<ObjectId, Bytes>,
     dice: Dice,
     places: Vec<Option<ProcessId>>,
     healed_at: Option<Instant>,
@@ -287,11 +287,19 @@ impl Environment<Objects> for TrialWorld {
                 }
                 process.into_iter().for_each(|one| self.poll(kernel, one));
             }
-            Event::Lookup(object) => self.looked_up(kernel, node, object),
+            Event::Lookup(object) => look_up(kernel, &mut self.directory, node, object),
             Event::Publish {
                 object,
                 configuration,
-            } => self.published(kernel, node, object, configuration),
+            } => {
+                let made = self.objects.get(&object).map(|one| &one.made.reference);
+                let record = DirectoryRecord {
+                    object,
+                    kind: made.map(|made| made.kind.to_string()).unwrap_or_default(),
+                    configuration,
+                };
+                publish(kernel, &mut self.directory, node, &record);
+            }
             Event::Reconfigured {
                 object,
                 configuration,
@@ -354,15 +362,7 @@ impl Environment<Objects> for TrialWorld {
     }
 
     fn resumed(&mut self, kernel: &mut TrialKernel, node: u32, slept: Duration) {
-        if slept < STOPPED {
-            return;
-        }
-        if self.dice.chance(0.5) {
-            kernel.discard_received(node);
-            kernel.command_first(node, Command::Stopped);
-        } else {
-            kernel.command(node, Duration::from_millis(5), Command::Stopped);
-        }
+        wake(kernel, &mut self.dice, node, slept);
     }
 
     fn healed(&mut self, kernel: &mut TrialKernel) {

@@ -26,11 +26,16 @@ pub(super) const BORN_SESSION: SessionId = SessionId {
     version: FIRST_VERSION,
 };
 
-/// The epoch that every object begins with.
-pub(super) fn first_epoch() -> Epoch {
-    Epoch {
-        lineage: Lineage::default(),
-        number: 1,
+/// The replica set that an object begins with: no seal made it.
+pub(super) fn first_set(members: Vec<Replica>) -> Configuration {
+    Configuration {
+        epoch: Epoch {
+            lineage: Lineage::default(),
+            number: 1,
+        },
+        members,
+        forks: Vec::new(),
+        seal: None,
     }
 }
 
