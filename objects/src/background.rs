@@ -67,8 +67,8 @@ pub(crate) async fn meet_clusters(namer: Namer, mut meetings: mpsc::Receiver<Ove
     }
 }
 
-/// Announces what the object layer has in the member record: a new stamp, and numbers that moved
-/// by more than an eighth. Ends when the announcement says that the node leaves.
+/// Announces what the object layer has in the member record. Ends when the announcement says that
+/// the node leaves.
 pub(crate) async fn announce_news(
     overlay: overlay::Node,
     announcement: Arc<watch::Sender<Announcement>>,
@@ -76,11 +76,12 @@ pub(crate) async fn announce_news(
 ) {
     loop {
         let known = announcement.borrow().clone();
-        let worth_it = |news: &Announced| {
-            news.stamp != known.stamp
-                || moved(known.load, news.load)
-                || moved(known.primaries, news.primaries)
+        let known = Announced {
+            load: known.load,
+            primaries: known.primaries,
+            stamp: known.stamp,
         };
+        let worth_it = |news: &Announced| news.is_news_after(&known);
         let Ok(news) = news.wait_for(worth_it).await.map(|news| *news) else {
             return;
         };
@@ -95,11 +96,6 @@ pub(crate) async fn announce_news(
         }
         tokio::time::sleep(NEWS_PAUSE).await;
     }
-}
-
-/// Whether a number is worth announcing again.
-const fn moved(announced: u32, now: u32) -> bool {
-    announced.abs_diff(now) > announced / 8
 }
 
 #[cfg(test)]

@@ -24,6 +24,14 @@ pub struct DirectoryConditions {
 }
 
 impl DirectoryConditions {
+    /// A directory of well-connected peers, some of which have just gone.
+    pub const LAN: Self = Self {
+        low: Duration::from_millis(5),
+        high: Duration::from_millis(800),
+        failures: 0.02,
+        stale: 0.2,
+    };
+
     /// Draws conditions from good to useless.
     pub fn any(dice: &mut Dice) -> Self {
         Self {

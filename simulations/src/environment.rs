@@ -1,8 +1,11 @@
 //! What surrounds the machines of a world: who builds them, answers them and watches them.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
-use overlay_proto::{Duration, LinkDown, PeerId, ProcessId};
+use bytes::Bytes;
+use overlay_proto::message::GossipBatch;
+use overlay_proto::{Command, Duration, LinkDown, PeerId, ProcessId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -91,6 +94,20 @@ impl Wire {
     #[must_use]
     pub fn by_value(&self) -> bool {
         self.by_value
+    }
+
+    /// What each receiver of this gossip is told.
+    ///
+    /// # Errors
+    /// In words, if it does not survive.
+    pub fn gossip(&self, batch: Bytes) -> Result<impl Fn() -> Command + 'static, String> {
+        let news = self.by_value.then(|| GossipBatch::decode(&batch));
+        let news = news.transpose().map_err(|error| error.to_string())?;
+        let news = news.map(Arc::new);
+        Ok(move || match &news {
+            Some(news) => Command::News(Arc::clone(news)),
+            None => Command::Gossip(batch.clone()),
+        })
     }
 
     /// Takes a message over.

@@ -1,14 +1,12 @@
 //! The overlay machine in the world: joins, crashes, leaves, and one view after the heal.
 
 mod agreement;
-mod messages;
+pub(crate) mod messages;
 mod undisturbed;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use overlay_proto::member::SignedRecord;
-use overlay_proto::message::GossipBatch;
 use overlay_proto::plain_keys::PlainKeys;
 use overlay_proto::view::MembershipView;
 use overlay_proto::{
@@ -43,7 +41,7 @@ const LITTLE_LOSS: f64 = 0.02;
 /// Nodes of a large world whose views are watched one by one.
 const OBSERVERS_WATCHED: u32 = 16;
 /// Unix time of the start of the world, milliseconds.
-const WORLD_START_UNIX_MS: u64 = 1_800_000_000_000;
+pub(crate) const WORLD_START_UNIX_MS: u64 = 1_800_000_000_000;
 
 type OverlayKernel = Kernel<Overlay, Alarm>;
 
@@ -219,7 +217,7 @@ impl Membership {
         }
     }
 
-    fn publish(&mut self, kernel: &mut OverlayKernel, node: u32, batch: &bytes::Bytes) {
+    fn publish(&mut self, kernel: &mut OverlayKernel, node: u32, batch: bytes::Bytes) {
         let receivers = self.mesh.publish(kernel, node, batch.len());
         kernel.count("gossip messages", receivers.len() as u64);
         kernel.count("gossip bytes", (receivers.len() * batch.len()) as u64);
@@ -227,17 +225,9 @@ impl Membership {
         let receivers = receivers
             .into_iter()
             .filter(|(receiver, _)| Some(*receiver) != client);
-        if !self.wire.by_value() {
-            let batch = batch.clone();
-            kernel.broadcast(receivers, move || Command::Gossip(batch.clone()));
-            return;
-        }
-        match GossipBatch::decode(batch) {
-            Ok(news) => {
-                let news = Arc::new(news);
-                kernel.broadcast(receivers, move || Command::News(Arc::clone(&news)));
-            }
-            Err(error) => kernel.violate("survives_the_wire", error.to_string()),
+        match self.wire.gossip(batch) {
+            Ok(make) => kernel.broadcast(receivers, make),
+            Err(error) => kernel.violate("survives_the_wire", error),
         }
     }
 
@@ -295,7 +285,7 @@ impl Environment<Overlay> for Membership {
 
     fn event(&mut self, kernel: &mut OverlayKernel, node: u32, event: Event) {
         match event {
-            Event::Publish(batch) => self.publish(kernel, node, &batch),
+            Event::Publish(batch) => self.publish(kernel, node, batch),
             Event::View(view) => self.changed_view(kernel, node, &view),
             Event::Joined(process) => {
                 if let Some(observer) = kernel.process(node) {

@@ -16,6 +16,9 @@ pub struct Overrides {
     /// Hours of faults, instead of the scenario's.
     #[arg(long, value_name = "H", value_parser = hours)]
     pub hours: Option<f64>,
+    /// Number of objects, instead of the scenario's; only for a workload of whole peers.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub objects: Option<u32>,
     /// Only these of the drawn faults, by number: 3,7,9 or none. From `sim shrink`.
     #[arg(long, value_name = "NUMBERS")]
     pub faults: Option<Numbers>,
@@ -35,6 +38,9 @@ impl Overrides {
         if let Some(hours) = self.hours {
             scenario.fault_seconds = (hours * 3_600.0) as u64;
         }
+        if let (Some(objects), Some(load)) = (self.objects, &mut scenario.objects) {
+            load.count = objects;
+        }
         if let Some(Numbers(numbers)) = &self.faults {
             scenario.only_faults = Some(numbers.clone());
         }
@@ -53,6 +59,9 @@ impl fmt::Display for Overrides {
         }
         if let Some(hours) = self.hours {
             write!(f, " --hours {hours}")?;
+        }
+        if let Some(objects) = self.objects {
+            write!(f, " --objects {objects}")?;
         }
         if let Some(faults) = &self.faults {
             write!(f, " --faults {faults}")?;

@@ -17,6 +17,7 @@ use crate::outages::Outage;
 use crate::overrides::Overrides;
 use crate::panels;
 use crate::panics::words;
+use crate::peers;
 use crate::plot::panel::Panel;
 use crate::register;
 use crate::report::{EVENTS_KEPT, EVENTS_SEARCHED, Failure, Report};
@@ -173,6 +174,10 @@ impl Plan {
                 };
                 let world = names::run(&scenario, nodes, root, keep, mutant);
                 self.report(seed, &world.kernel)
+            }
+            Workload::Peers => {
+                let world = peers::run(&scenario, nodes, root, keep);
+                self.drawn(seed, &world.kernel, world.environment.panels())
             }
             Workload::Register => {
                 let mutation = match self.mutant {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::churn::Churn;
 use crate::faults::{FaultKinds, FaultPlan, FaultSpace};
+use crate::load::Load;
 use crate::seed::{Dice, Seed};
 
 /// Which machines a scenario runs.
@@ -19,6 +20,8 @@ pub enum Workload {
     Directory,
     /// The object machine and production's naming: names made by several at once.
     Names,
+    /// Both machines of each peer: shared objects over the membership that there really is.
+    Peers,
 }
 
 /// Kinds of fault, as they are named in a scenario.
@@ -93,6 +96,9 @@ pub struct Scenario {
     /// Peers that come and go, besides the faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub churn: Option<Churn>,
+    /// The objects of a workload of whole peers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub objects: Option<Load>,
     /// Of the faults that are drawn, only those with these numbers happen: what `sim shrink`
     /// found to be enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,6 +149,14 @@ const KNOWN: &[(&str, &str)] = &[
         "rolling-restart",
         include_str!("../scenarios/rolling-restart.toml"),
     ),
+    (
+        "churn-objects",
+        include_str!("../scenarios/churn-objects.toml"),
+    ),
+    (
+        "kill20-objects",
+        include_str!("../scenarios/kill20-objects.toml"),
+    ),
     ("directory", include_str!("../scenarios/directory.toml")),
     ("names", include_str!("../scenarios/names.toml")),
     ("objects", include_str!("../scenarios/objects.toml")),
@@ -191,6 +205,9 @@ impl Scenario {
             return Err(malformed("outage_ms or period_ms".to_owned()));
         }
         if let Some(problem) = scenario.churn.as_ref().and_then(Churn::problem) {
+            return Err(malformed(problem.to_owned()));
+        }
+        if let Some(problem) = scenario.objects.as_ref().and_then(Load::problem) {
             return Err(malformed(problem.to_owned()));
         }
         Ok(scenario)

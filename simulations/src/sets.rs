@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use objects_proto::object::{Configuration, Epoch, ObjectId};
-use objects_proto::objects::Objects;
 use overlay_proto::ProcessId;
 
 use crate::kernel::Kernel;
+use crate::surroundings::WithObjects;
 
 /// The sets of one object. A set holds the object once a majority of it has installed it; until
 /// then its predecessor does. Both must keep their majorities meanwhile.
@@ -57,11 +57,16 @@ impl ReplicaSets {
     }
 
     /// Looks what the process on a node has installed of the object.
-    pub fn watch<A>(&mut self, kernel: &Kernel<Objects, A>, node: u32, object: &ObjectId) {
+    pub(crate) fn watch<M: WithObjects, A>(
+        &mut self,
+        kernel: &Kernel<M, A>,
+        node: u32,
+        object: &ObjectId,
+    ) {
         let (Some(process), Some(machine)) = (kernel.process(node), kernel.machine(node)) else {
             return;
         };
-        let replica = machine.replica(object);
+        let replica = machine.objects().replica(object);
         if let Some(replica) = replica.filter(|one| one.is_installed_member()) {
             let runs = |one: &ProcessId| kernel.runs(one);
             self.installed(replica.configuration(), process, runs);
@@ -77,6 +82,12 @@ impl ReplicaSets {
         let newest = self.sets.values().next_back();
         self.newest_lost = newest
             .is_some_and(|set| !set.installed.is_empty() && set.installed.is_disjoint(&set.alive));
+    }
+
+    /// The newest set known.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Configuration> {
+        self.sets.values().next_back().map(|set| &set.configuration)
     }
 
     /// Whether all that have installed the newest set have ended: then what it did is gone.

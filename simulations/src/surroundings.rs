@@ -4,21 +4,54 @@
 use bytes::Bytes;
 use objects_proto::directory::DirectoryRecord;
 use objects_proto::machine::Command;
+use objects_proto::message::Message;
 use objects_proto::object::ObjectId;
 use objects_proto::objects::Objects;
 use objects_proto::register::Replica;
 use overlay_proto::Duration;
 
 use crate::directory::{Directory, online};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, SimMachine};
 use crate::seed::Dice;
+use crate::traffic::Protocol;
 
 /// A process that slept longer notices that it slept (design section 7, rule 12).
 const STOPPED: Duration = Duration::from_secs(1);
 
+/// A machine with an object layer: that alone, or a whole peer.
+pub(crate) trait WithObjects: SimMachine {
+    /// The object layer.
+    fn objects(&self) -> &Objects;
+
+    /// A command for the object layer.
+    fn for_objects(command: Command) -> Self::Command;
+}
+
+impl WithObjects for Objects {
+    fn objects(&self) -> &Objects {
+        self
+    }
+
+    fn for_objects(command: Command) -> Self::Command {
+        command
+    }
+}
+
+/// What a message of the object layer is sent for.
+pub(crate) const fn protocol(message: &Message) -> Protocol {
+    match message {
+        Message::Request(_)
+        | Message::Reply { .. }
+        | Message::Cancel { .. }
+        | Message::Where { .. }
+        | Message::Here { .. } => Protocol::Calls,
+        _ => Protocol::Replicas,
+    }
+}
+
 /// A node asks the directory where an object is.
-pub(crate) fn look_up<A>(
-    kernel: &mut Kernel<Objects, A>,
+pub(crate) fn look_up<M: WithObjects, A>(
+    kernel: &mut Kernel<M, A>,
     directory: &mut Directory<ObjectId, Bytes>,
     node: u32,
     object: ObjectId,
@@ -27,14 +60,16 @@ pub(crate) fn look_up<A>(
     let (after, records) = directory.get(kernel.now(), online, &object);
     kernel.count("lookups", 1);
     if !records.is_empty() {
-        kernel.command(node, after, Command::DirectoryFound { object, records });
+        let found = Command::DirectoryFound { object, records };
+        kernel.command(node, after, M::for_objects(found));
     }
-    kernel.command(node, after, Command::DirectoryExhausted(object));
+    let exhausted = Command::DirectoryExhausted(object);
+    kernel.command(node, after, M::for_objects(exhausted));
 }
 
 /// A node tells the directory where an object is.
-pub(crate) fn publish<A>(
-    kernel: &Kernel<Objects, A>,
+pub(crate) fn publish<M: WithObjects, A>(
+    kernel: &Kernel<M, A>,
     directory: &mut Directory<ObjectId, Bytes>,
     node: u32,
     record: &DirectoryRecord,
@@ -47,8 +82,8 @@ pub(crate) fn publish<A>(
 
 /// A process goes on that was stopped for so long: it finds out before it handles what it
 /// received, or soon afterwards.
-pub(crate) fn wake<A>(
-    kernel: &mut Kernel<Objects, A>,
+pub(crate) fn wake<M: WithObjects, A>(
+    kernel: &mut Kernel<M, A>,
     dice: &mut Dice,
     node: u32,
     slept: Duration,
@@ -58,9 +93,10 @@ pub(crate) fn wake<A>(
     }
     if dice.chance(0.5) {
         kernel.discard_received(node);
-        kernel.command_first(node, Command::Stopped);
+        kernel.command_first(node, M::for_objects(Command::Stopped));
     } else {
-        kernel.command(node, Duration::from_millis(5), Command::Stopped);
+        let after = Duration::from_millis(5);
+        kernel.command(node, after, M::for_objects(Command::Stopped));
     }
 }
 

@@ -7,13 +7,14 @@ use simulations::run::Plan;
 use simulations::scenario::Scenario;
 
 /// Churn is made for many peers and hours; a few and minutes show the same.
-const FEW: [&str; 4] = ["--peers", "20", "--hours", "0.1"];
+const FEW: [&str; 6] = ["--peers", "20", "--hours", "0.1", "--objects", "10"];
 
 fn plan(name: &str) -> Plan {
     let scenario = Scenario::named(name).unwrap();
     let few = scenario.churn.is_some().then(|| Overrides {
         peers: Some(20),
         hours: Some(0.1),
+        objects: Some(10),
         ..Overrides::default()
     });
     Plan::new(name, scenario).with(few.unwrap_or_default())

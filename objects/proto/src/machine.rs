@@ -124,6 +124,20 @@ pub struct Announced {
     pub stamp: u64,
 }
 
+impl Announced {
+    /// Whether this is worth a new record where `known` was announced before: another stamp, or
+    /// a number that moved by more than an eighth.
+    #[must_use]
+    pub const fn is_news_after(&self, known: &Self) -> bool {
+        const fn moved(known: u32, now: u32) -> bool {
+            known.abs_diff(now) > known / 8
+        }
+        self.stamp != known.stamp
+            || moved(known.load, self.load)
+            || moved(known.primaries, self.primaries)
+    }
+}
+
 /// A process without replicas, as its driver announces it before it hears of more.
 impl Default for Announced {
     fn default() -> Self {

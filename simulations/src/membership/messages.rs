@@ -7,7 +7,7 @@ use overlay_proto::{Message, ProcessId};
 use crate::traffic::Protocol;
 
 /// A record as an introducer would hand it out: believed by nobody, dialled by those who need.
-pub(super) fn introduction(process: &ProcessId) -> SignedRecord {
+pub(crate) fn introduction(process: &ProcessId) -> SignedRecord {
     let record = MemberRecord {
         process: *process,
         sequence: 0,
@@ -24,7 +24,7 @@ pub(super) fn introduction(process: &ProcessId) -> SignedRecord {
 }
 
 /// What an overlay's message is sent for.
-pub(super) fn protocol(message: &Message) -> Protocol {
+pub(crate) fn protocol(message: &Message) -> Protocol {
     match message {
         Message::Probe { .. }
         | Message::Ack { .. }

@@ -3,6 +3,7 @@
 use overlay_proto::Duration;
 
 use super::Register;
+use super::tracked::Tracked;
 use crate::oracle::Class;
 use crate::panels::time_axis;
 use crate::plot::panel::{Axis, Panel, Shape};
@@ -22,28 +23,30 @@ impl Register {
     /// The panels of the calls.
     #[must_use]
     pub fn panels(&self) -> Vec<Panel> {
-        let calls = self
-            .objects
-            .iter()
-            .flat_map(|object| object.history.calls());
-        let ended: Vec<Ended> = calls
-            .filter_map(|call| {
-                let end = call.end.as_ref()?;
-                Some(Ended {
-                    invoked: call.invoked.as_micros() as f64 / 1e6,
-                    took: end.at.since(call.invoked),
-                    answered: matches!(end.class, Class::Ok(_) | Class::Failed),
-                })
-            })
-            .collect();
-        let answered = ended.iter().filter(|call| call.answered);
-        let times = answered.map(|call| call.took.as_secs_f64() * 1_000.0);
-        let axis = Axis::new("from the call to its answer", "ms").log();
-        vec![
-            availability(&ended),
-            Panel::cdf("Time of calls that were answered", axis, times.collect()),
-        ]
+        of_calls(&self.objects)
     }
+}
+
+/// How many of the calls on these objects were served over time, and how long they took.
+pub(crate) fn of_calls(objects: &[Tracked]) -> Vec<Panel> {
+    let calls = objects.iter().flat_map(|object| object.history.calls());
+    let ended: Vec<Ended> = calls
+        .filter_map(|call| {
+            let end = call.end.as_ref()?;
+            Some(Ended {
+                invoked: call.invoked.as_micros() as f64 / 1e6,
+                took: end.at.since(call.invoked),
+                answered: matches!(end.class, Class::Ok(_) | Class::Failed),
+            })
+        })
+        .collect();
+    let answered = ended.iter().filter(|call| call.answered);
+    let times = answered.map(|call| call.took.as_secs_f64() * 1_000.0);
+    let axis = Axis::new("from the call to its answer", "ms").log();
+    vec![
+        availability(&ended),
+        Panel::cdf("Time of calls that were answered", axis, times.collect()),
+    ]
 }
 
 /// Of the calls made at about one time, the share that was answered soon, or late.

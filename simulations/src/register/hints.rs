@@ -95,19 +95,24 @@ impl Hints {
     }
 }
 
+/// The journals, as a host announces them.
+#[must_use]
+pub fn hosted_kinds() -> Vec<HostedKind> {
+    let hosted = |kind: &str| HostedKind {
+        name: kind.to_owned(),
+        version: KIND_VERSION,
+        weak: kind == WEAK,
+        methods: Vec::new(),
+    };
+    KINDS.map(hosted).into()
+}
+
 fn member(process: ProcessId, stamp: u64) -> Member {
     let record = MemberRecord {
         process,
         sequence: stamp,
         addresses: Vec::new(),
-        kinds: KINDS
-            .map(|kind| HostedKind {
-                name: kind.to_owned(),
-                version: KIND_VERSION,
-                weak: kind == WEAK,
-                methods: Vec::new(),
-            })
-            .into(),
+        kinds: hosted_kinds(),
         capacity: 1_000,
         load: 0,
         primaries: 0,

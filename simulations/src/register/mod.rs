@@ -6,7 +6,7 @@ mod audit;
 mod clients;
 mod copies;
 mod cutoff;
-mod figures;
+pub(crate) mod figures;
 pub mod hints;
 pub mod journal;
 mod known;
@@ -39,9 +39,8 @@ use crate::faults::Fault;
 use crate::kernel::Kernel;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
-use crate::surroundings::{look_up, publish, wake};
+use crate::surroundings::{look_up, protocol, publish, wake};
 use crate::trace::RunningHash;
-use crate::traffic::Protocol;
 use crate::world::World;
 
 /// Nodes that only call.
@@ -228,8 +227,8 @@ impl Environment<Objects> for Register {
         Ok(Transmitted {
             bytes: frame.len(),
             hash: hash.value(),
+            protocol: protocol(&message),
             message: frame::decode(frame).map_err(in_words)?,
-            protocol: Protocol::Other,
         })
     }
 
