@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures::StreamExt;
 use objects_proto::directory::{DirectoryRecord, RECORDS_MAX};
 use objects_proto::machine::Command;
@@ -18,6 +19,10 @@ const LOOKUPS_MAX: usize = 64;
 const PUBLICATIONS_MAX: usize = 8;
 /// Time between the starts of two publications.
 const PUBLICATION_PAUSE: Duration = Duration::from_millis(20);
+/// A publication that nobody keeps is tried so often in all.
+const ATTEMPTS: u32 = 3;
+/// Pause before the second attempt; doubled before the third.
+const ATTEMPT_PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs lookups and feeds what they find to the machine.
 pub(crate) async fn run_lookups(
@@ -70,11 +75,29 @@ pub(crate) async fn run_publications(shard: Arc<Shard>, overlay: overlay::Node) 
                 let Some(record) = record.encode() else {
                     return count(&counters.publications_failed);
                 };
-                match overlay.put_record(directory::key(object), record).await {
-                    Ok(true) => count(&counters.publications),
-                    Ok(false) | Err(_) => count(&counters.publications_failed),
+                if put(overlay, object, &record).await {
+                    count(&counters.publications);
+                } else {
+                    count(&counters.publications_failed);
                 }
             }
         })
         .await;
+}
+
+/// Whether anybody keeps the record, after some attempts. While nobody does, the places in which
+/// publications run stay taken, so a node that is cut off does not try all of them in vain.
+async fn put(overlay: &overlay::Node, object: ObjectId, record: &Bytes) -> bool {
+    let mut pause = ATTEMPT_PAUSE;
+    for attempt in 1..=ATTEMPTS {
+        let key = directory::key(object);
+        if matches!(overlay.put_record(key, record.clone()).await, Ok(true)) {
+            return true;
+        }
+        if attempt < ATTEMPTS {
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+        }
+    }
+    false
 }

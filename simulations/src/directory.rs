@@ -66,10 +66,11 @@ impl<K: Ord, V: Clone> Directory<K, V> {
         }
     }
 
-    /// Puts a record. `online`: whether the putting node reaches most of the others.
-    pub fn put(&mut self, now: Instant, online: bool, key: K, value: V) {
+    /// Puts a record, and says whether anybody keeps it. `online`: whether the putting node
+    /// reaches most of the others.
+    pub fn put(&mut self, now: Instant, online: bool, key: K, value: V) -> bool {
         if !online || self.dice.chance(self.conditions.failures) {
-            return;
+            return false;
         }
         let visible = now + self.delay();
         let records = self.records.entry(key).or_default();
@@ -78,6 +79,7 @@ impl<K: Ord, V: Clone> Directory<K, V> {
         if records.len() > KEPT {
             records.remove(0);
         }
+        true
     }
 
     /// Gets records: after how long, and which. Empty if the lookup finds nothing.

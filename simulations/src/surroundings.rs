@@ -18,6 +18,10 @@ use crate::traffic::Protocol;
 /// A process that slept longer notices that it slept (design section 7, rule 12).
 const STOPPED: Duration = Duration::from_secs(1);
 
+/// Attempts to put a record into the directory, and the pause between two.
+const PUBLISH_ATTEMPTS: u32 = 3;
+const PUBLISH_PAUSE: Duration = Duration::from_secs(1);
+
 /// A machine with an object layer: that alone, or a whole peer.
 pub(crate) trait WithObjects: SimMachine {
     /// The object layer.
@@ -67,7 +71,7 @@ pub(crate) fn look_up<M: WithObjects, A>(
     kernel.command(node, after, M::for_objects(exhausted));
 }
 
-/// A node tells the directory where an object is.
+/// A node tells the directory where an object is, in a second or two if not at once.
 pub(crate) fn publish<M: WithObjects, A>(
     kernel: &Kernel<M, A>,
     directory: &mut Directory<ObjectId, Bytes>,
@@ -76,7 +80,12 @@ pub(crate) fn publish<M: WithObjects, A>(
 ) {
     if let Some(bytes) = record.encode() {
         let online = online(kernel, node);
-        directory.put(kernel.now(), online, record.object, bytes);
+        let attempts = (0..PUBLISH_ATTEMPTS).map(|n| kernel.now() + n * PUBLISH_PAUSE);
+        for at in attempts {
+            if directory.put(at, online, record.object, bytes.clone()) {
+                return;
+            }
+        }
     }
 }
 

@@ -72,6 +72,9 @@ pub struct Timings {
     /// and forgotten with a later burial; the install floor is raised above it then (Reliability
     /// research: 24 h).
     pub tombstones: Duration,
+    /// A primary publishes where its object is this often, besides after each change. Half of
+    /// those who keep a record are gone after 23 minutes of hard churn (reliability research 6).
+    pub republish: Duration,
     /// First pause after an outbox delivery without a definite end; doubled up to 20 times it.
     pub outbox_retry: Duration,
 }
@@ -137,6 +140,7 @@ impl Default for Timings {
             nested_kept: Duration::from_secs(600),
             weak: WeakTimings::default(),
             tombstones: Duration::from_secs(24 * 3_600),
+            republish: Duration::from_secs(600),
             outbox_retry: Duration::from_millis(100),
         }
     }

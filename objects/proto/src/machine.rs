@@ -246,4 +246,6 @@ pub enum Timer {
     Tick,
     /// Looks at repairs and rebalancing. Set only while something is to be repaired.
     Repair,
+    /// Publishes some places again. Set while this process is the primary of any object.
+    Publish,
 }

@@ -2,6 +2,7 @@
 //! holds, the objects that it creates and recovers.
 
 mod describe;
+mod timing;
 
 use alloc::collections::VecDeque;
 
@@ -19,6 +20,7 @@ use crate::message::Message;
 use crate::object::ObjectId;
 use crate::outcome::Cause;
 use crate::register::{Mutation, Replica};
+use timing::TimersSet;
 
 /// Messages of this process to itself that are handled with one input; more wait for the next
 /// tick, so that no input takes for ever.
@@ -27,7 +29,7 @@ const LOCAL_MAX: usize = 65_536;
 /// The object layer of one node.
 ///
 /// A message to this very process is delivered inside the machine. An idle object has no timer
-/// and sends no message.
+/// and sends no message; its place is published again every ten minutes.
 #[derive(Debug)]
 pub struct Objects {
     me: ProcessId,
@@ -38,8 +40,7 @@ pub struct Objects {
     creations: Creations,
     recoveries: Recoveries,
     local: VecDeque<Message>,
-    tick_set: bool,
-    repair_set: bool,
+    set: TimersSet,
     lookups: u64,
     created: u64,
 }
@@ -66,8 +67,7 @@ impl Objects {
             host: Host::new(config.clone(), me, methods, rng.next_u64()),
             config,
             local: VecDeque::new(),
-            tick_set: false,
-            repair_set: false,
+            set: TimersSet::default(),
             lookups: 0,
             created: 0,
         }
@@ -349,17 +349,6 @@ impl Objects {
             }
         }
     }
-
-    fn set_timers(&mut self, out: &mut impl Sink<Message, Timer, Event>) {
-        if !self.tick_set && self.waits() {
-            self.tick_set = true;
-            out.set_timer(Timer::Tick, self.config.timings.tick);
-        }
-        if !self.repair_set && self.host.repairs_wait() {
-            self.repair_set = true;
-            out.set_timer(Timer::Repair, self.config.timings.repair);
-        }
-    }
 }
 
 impl Machine for Objects {
@@ -378,14 +367,7 @@ impl Machine for Objects {
         match input {
             Input::Command(command) => self.command(now, command, &mut fx),
             Input::Received { from, message } => self.receive(now, from, message, &mut fx),
-            Input::TimerFired(Timer::Tick) => {
-                self.tick_set = false;
-                self.tick(now, &mut fx);
-            }
-            Input::TimerFired(Timer::Repair) => {
-                self.repair_set = false;
-                self.host.tick_repairs(now, &mut fx);
-            }
+            Input::TimerFired(timer) => self.on_timer(now, timer, &mut fx),
             Input::LinkUp(process) => self.host.on_link_up(now, process, &mut fx),
             Input::LinkDown { process, reason } => self.link_down(now, process, reason, &mut fx),
         }

@@ -177,6 +177,9 @@ impl Peers {
             }
             Purpose::Lookup(object) => {
                 let found = matches!(end.class, Class::Ok(_));
+                kernel.note(node, || {
+                    format!("lookup of {object}: {:?}", completion.outcome)
+                });
                 self.looked_up(kernel, (node, ticket), object, found);
                 object
             }

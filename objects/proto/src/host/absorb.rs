@@ -166,7 +166,7 @@ impl Host {
         self.publish(object, fx);
     }
 
-    fn publish(&mut self, object: ObjectId, fx: &mut Effects) {
+    pub(super) fn publish(&mut self, object: ObjectId, fx: &mut Effects) {
         let Some(slot) = self.slots.get(&object) else {
             return;
         };

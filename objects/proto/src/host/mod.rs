@@ -16,6 +16,7 @@ mod mend;
 mod outbox;
 mod recover;
 mod repair;
+mod republish;
 mod route;
 mod silence;
 mod slots;
@@ -37,6 +38,7 @@ use self::host_counts::HostCounts;
 use self::inquiry::Inquiries;
 use self::outbox::Deliveries;
 use self::repair::{Lost, Repairs};
+use self::republish::Republished;
 use self::silence::Silence;
 use self::slots::Slots;
 use self::takeover::Absent;
@@ -55,6 +57,7 @@ use crate::register::{Env, Expiry, Methods, Mutation, Replica};
 pub use self::counters::Counters;
 pub use self::effects::Effects;
 pub use self::recover::Recoveries;
+pub(crate) use self::republish::PARTS;
 
 /// The kinds hosted here, as the machine keeps them.
 pub type SharedMethods = Arc<dyn Methods + Send + Sync>;
@@ -80,6 +83,7 @@ pub struct Host {
     /// Objects whose outbox is to be looked at before this input is done with.
     outboxes: BTreeSet<ObjectId>,
     told: Told,
+    republished: Republished,
     counters: Counters,
 }
 
@@ -155,6 +159,7 @@ impl Host {
             attention: BTreeSet::new(),
             outboxes: BTreeSet::new(),
             told: Told::default(),
+            republished: Republished::default(),
             counters: Counters::default(),
             config,
         }

@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::ops::Bound;
 
 use overlay_proto::{Instant, ProcessId};
 
@@ -121,6 +122,18 @@ impl Slots {
             .get(primary)
             .map(|objects| objects.iter().copied().collect())
             .unwrap_or_default()
+    }
+
+    /// The object with this primary that comes after another one; after the last the first.
+    #[must_use]
+    pub(crate) fn next_of(&self, primary: &ProcessId, after: Option<ObjectId>) -> Option<ObjectId> {
+        let objects = self.by_primary.get(primary)?;
+        let beyond = |after| {
+            objects
+                .range((Bound::Excluded(after), Bound::Unbounded))
+                .next()
+        };
+        after.and_then(beyond).or_else(|| objects.first()).copied()
     }
 
     /// Whether any object has this primary.

@@ -298,7 +298,14 @@ impl Cluster {
 
     /// Whether nothing is under way and no timer is set.
     pub(super) fn is_idle(&self) -> bool {
-        self.queue.is_empty()
+        let waits = |happening: &Happening| {
+            let input = match happening {
+                Happening::Input { input, .. } => input,
+                _ => return true,
+            };
+            !matches!(input, Input::TimerFired(Timer::Publish))
+        };
+        !self.queue.values().any(waits)
     }
 
     pub(super) fn at(&mut self, at: Instant, happening: Happening) {

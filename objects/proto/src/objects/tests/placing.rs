@@ -1,8 +1,11 @@
 //! Objects are made where round-robin says, and nobody else hears of it.
 
+use alloc::vec::Vec;
+
 use overlay_proto::Duration;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, Node};
+use crate::config::Timings;
 use crate::machine::{Command, Event};
 use crate::outcome::{Cause, Outcome};
 
@@ -46,6 +49,39 @@ fn creating_an_object_sends_messages_to_its_replicas_only_and_leaves_no_timer() 
         cluster.is_idle(),
         "an idle object has no timer and no message"
     );
+}
+
+#[test]
+fn an_idle_object_is_published_again_by_its_primary_alone() {
+    let mut cluster = Cluster::new(3, 8);
+    let objects: Vec<_> = (0..30).map(|_| cluster.create(0, 7).0.id).collect();
+    cluster.run(Duration::from_secs(5));
+    for node in &mut cluster.nodes {
+        node.events.clear();
+    }
+    cluster.run(Timings::default().republish + Duration::from_secs(30));
+    for object in objects {
+        let is_primary = |node: &Node| {
+            let replica = node.machine.replica(&object);
+            replica.is_some_and(|replica| replica.is_primary())
+        };
+        let primary = cluster.nodes.iter().position(is_primary);
+        for (index, node) in cluster.nodes.iter().enumerate() {
+            let published = node.events.iter().filter(
+                |event| matches!(event, Event::Publish { object: one, .. } if *one == object),
+            );
+            let times = published.count();
+            assert!(
+                if Some(index) == primary {
+                    (1..=2).contains(&times)
+                } else {
+                    times == 0
+                },
+                "node {index} published {object:?} {times} times, {primary:?} is its primary"
+            );
+        }
+    }
+    assert!(cluster.is_idle());
 }
 
 #[test]
