@@ -40,6 +40,8 @@ const STABLE_FOR: Duration = Duration::from_secs(10);
 const LITTLE_LOSS: f64 = 0.02;
 /// Nodes of a large world whose views are watched one by one.
 const OBSERVERS_WATCHED: u32 = 16;
+/// Of the views that are watched in a large world, one of so many is gone through.
+const VIEWS_SKIPPED: u32 = 16;
 /// Unix time of the start of the world, milliseconds.
 pub(crate) const WORLD_START_UNIX_MS: u64 = 1_800_000_000_000;
 
@@ -64,8 +66,10 @@ pub struct Membership {
     client: Option<u32>,
     announced: BTreeMap<ProcessId, Announcement>,
     wire: Wire,
-    /// In a large world only every so many nodes' views are watched one by one.
+    /// In a large world only every so many nodes' views are watched one by one, and of theirs
+    /// only every so many.
     watched_every: u32,
+    views_seen: u32,
     leaving: BTreeSet<ProcessId>,
     monotonic: IncarnationMonotonic,
     buried: NoLiveMemberBuried,
@@ -132,6 +136,7 @@ impl Membership {
             } else {
                 nodes / OBSERVERS_WATCHED
             },
+            views_seen: 0,
             leaving: BTreeSet::new(),
             monotonic: IncarnationMonotonic::default(),
             buried: NoLiveMemberBuried::new(strict),
@@ -179,6 +184,10 @@ impl Membership {
         let Some(observer) = self.observer(kernel, node) else {
             return;
         };
+        self.views_seen += 1;
+        if self.watched_every > 1 && !self.views_seen.is_multiple_of(VIEWS_SKIPPED) {
+            return;
+        }
         for member in view.iter() {
             let process = member.record.process;
             let starts = kernel.node_of(&process.peer).map(|n| kernel.starts(n));

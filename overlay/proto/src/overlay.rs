@@ -42,6 +42,8 @@ pub struct Overlay {
     dials: Dials,
     contacts: Contacts,
     ungreeted: BTreeSet<ProcessId>,
+    /// The view and the links with which there were last as many links as wanted.
+    degree_met: Option<(u64, u64)>,
     phase: Phase,
     tick_set: bool,
 }
@@ -74,6 +76,7 @@ impl Overlay {
             dials: Dials::new(config.connections.clone()),
             contacts: Contacts::new(config.connections.contacts_max),
             ungreeted: BTreeSet::new(),
+            degree_met: None,
             phase: Phase::Fresh,
             tick_set: false,
             config,

@@ -34,15 +34,79 @@ pub struct PeerMap<T> {
 
 #[derive(Clone, Debug)]
 enum Node<T> {
-    /// Sorted, each with the first eight bytes of its peer: a search rarely needs the rest.
-    Leaf(Vec<(u64, T)>),
+    Leaf(Leaf<T>),
     Branch([Option<Arc<Node<T>>>; DIGITS]),
+}
+
+/// Items in the order of their peers. The first eight bytes of each peer stand by themselves: a
+/// search that stays among them touches one or two lines of the cache, not one with each step.
+#[derive(Clone, Debug)]
+struct Leaf<T> {
+    prefixes: Vec<u64>,
+    items: Vec<T>,
+}
+
+impl<T> Default for Leaf<T> {
+    fn default() -> Self {
+        Self {
+            prefixes: Vec::new(),
+            items: Vec::new(),
+        }
+    }
+}
+
+impl<T: OfPeer> Leaf<T> {
+    /// Where the item of a peer is, or would be. `depth` digits are common to all peers here.
+    fn place(&self, peer: &PeerId, depth: usize) -> Result<usize, usize> {
+        let wanted = prefix(peer);
+        let at = |place: usize| self.prefixes.get(place).copied();
+        let mut place = self.guess(wanted, depth);
+        while place > 0 && at(place - 1).is_none_or(|one| one >= wanted) {
+            place -= 1;
+        }
+        while at(place).is_some_and(|one| one < wanted) {
+            place += 1;
+        }
+        while at(place) == Some(wanted) {
+            match self
+                .items
+                .get(place)
+                .map_or(Ordering::Greater, |item| item.peer().cmp(peer))
+            {
+                Ordering::Less => place += 1,
+                Ordering::Equal => return Ok(place),
+                Ordering::Greater => break,
+            }
+        }
+        Err(place)
+    }
+
+    /// Where it should be if peers are evenly spread; they are, so this is off by a few places.
+    fn guess(&self, wanted: u64, depth: usize) -> usize {
+        let bits = u32::try_from(4 * depth).unwrap_or(u32::MAX);
+        let part = u128::from(wanted.checked_shl(bits).unwrap_or_default());
+        usize::try_from((part * self.prefixes.len() as u128) >> 64).unwrap_or_default()
+    }
+
+    fn insert(&mut self, place: usize, item: T) {
+        if self.items.len() == self.items.capacity() {
+            self.items.reserve_exact(LEAF_GROWTH);
+            self.prefixes.reserve_exact(LEAF_GROWTH);
+        }
+        self.prefixes.insert(place, prefix(item.peer()));
+        self.items.insert(place, item);
+    }
+
+    fn remove(&mut self, place: usize) -> T {
+        self.prefixes.remove(place);
+        self.items.remove(place)
+    }
 }
 
 impl<T> Default for PeerMap<T> {
     fn default() -> Self {
         Self {
-            root: Arc::new(Node::Leaf(Vec::new())),
+            root: Arc::new(Node::Leaf(Leaf::default())),
             len: 0,
         }
     }
@@ -68,9 +132,9 @@ impl<T: OfPeer> PeerMap<T> {
         let mut depth = 0;
         loop {
             match node {
-                Node::Leaf(items) => {
-                    let place = place(items, peer).ok()?;
-                    return items.get(place).map(|(_, item)| item);
+                Node::Leaf(leaf) => {
+                    let place = leaf.place(peer, depth).ok()?;
+                    return leaf.items.get(place);
                 }
                 Node::Branch(children) => {
                     node = children.get(digit(peer, depth))?.as_deref()?;
@@ -88,9 +152,9 @@ impl<T: OfPeer> PeerMap<T> {
         let mut depth = 0;
         loop {
             match node {
-                Node::Leaf(items) => {
-                    let place = place(items, peer).ok()?;
-                    return items.get_mut(place).map(|(_, item)| item);
+                Node::Leaf(leaf) => {
+                    let place = leaf.place(peer, depth).ok()?;
+                    return leaf.items.get_mut(place);
                 }
                 Node::Branch(children) => {
                     let child = children.get_mut(digit(peer, depth))?.as_mut()?;
@@ -107,22 +171,21 @@ impl<T: OfPeer> PeerMap<T> {
         let mut depth = 0;
         while let Node::Branch(children) = node {
             let child = children.get_mut(digit(item.peer(), depth))?;
-            node = Arc::make_mut(child.get_or_insert_with(|| Arc::new(Node::Leaf(Vec::new()))));
+            node =
+                Arc::make_mut(child.get_or_insert_with(|| Arc::new(Node::Leaf(Leaf::default()))));
             depth += 1;
         }
-        let Node::Leaf(items) = node else { return None };
-        match place(items, item.peer()) {
-            Ok(place) => items
+        let Node::Leaf(leaf) = node else { return None };
+        match leaf.place(item.peer(), depth) {
+            Ok(place) => leaf
+                .items
                 .get_mut(place)
-                .map(|(_, old)| core::mem::replace(old, item)),
+                .map(|old| core::mem::replace(old, item)),
             Err(place) => {
-                if items.len() == items.capacity() {
-                    items.reserve_exact(LEAF_GROWTH);
-                }
-                items.insert(place, (prefix(item.peer()), item));
+                leaf.insert(place, item);
                 self.len += 1;
-                if items.len() > LEAF_MAX && depth < DEPTH_MAX {
-                    *node = split(core::mem::take(items), depth);
+                if leaf.items.len() > LEAF_MAX && depth < DEPTH_MAX {
+                    *node = split(core::mem::take(&mut leaf.items), depth);
                 }
                 None
             }
@@ -154,9 +217,10 @@ impl<T: OfPeer> PeerMap<T> {
             node = children.get(digit).and_then(Option::as_deref);
         }
         let leaf = match node {
-            Some(Node::Leaf(items)) => {
-                let first = place(items, start).unwrap_or_else(|place| place);
-                items.get(first..).unwrap_or_default().iter()
+            Some(Node::Leaf(leaf)) => {
+                let first = leaf.place(start, branches.len());
+                let first = first.unwrap_or_else(|place| place);
+                leaf.items.get(first..).unwrap_or_default().iter()
             }
             Some(Node::Branch(_)) | None => [].iter(),
         };
@@ -168,7 +232,7 @@ impl<T: OfPeer> PeerMap<T> {
 #[derive(Debug)]
 pub struct Iter<'a, T> {
     branches: Vec<core::slice::Iter<'a, Option<Arc<Node<T>>>>>,
-    leaf: core::slice::Iter<'a, (u64, T)>,
+    leaf: core::slice::Iter<'a, T>,
 }
 
 impl<'a, T> Iterator for Iter<'a, T> {
@@ -176,7 +240,7 @@ impl<'a, T> Iterator for Iter<'a, T> {
 
     fn next(&mut self) -> Option<&'a T> {
         loop {
-            if let Some((_, item)) = self.leaf.next() {
+            if let Some(item) = self.leaf.next() {
                 return Some(item);
             }
             match self.branches.last_mut()?.next() {
@@ -185,7 +249,7 @@ impl<'a, T> Iterator for Iter<'a, T> {
                 }
                 Some(None) => {}
                 Some(Some(child)) => match &**child {
-                    Node::Leaf(items) => self.leaf = items.iter(),
+                    Node::Leaf(leaf) => self.leaf = leaf.items.iter(),
                     Node::Branch(children) => self.branches.push(children.iter()),
                 },
             }
@@ -207,43 +271,37 @@ fn digit(peer: &PeerId, depth: usize) -> usize {
     })
 }
 
-fn place<T: OfPeer>(items: &[(u64, T)], peer: &PeerId) -> Result<usize, usize> {
-    let wanted = prefix(peer);
-    items.binary_search_by(|(prefix, item)| match prefix.cmp(&wanted) {
-        Ordering::Equal => item.peer().cmp(peer),
-        other => other,
-    })
-}
-
-fn split<T: OfPeer>(items: Vec<(u64, T)>, depth: usize) -> Node<T> {
-    let mut parts: [Vec<(u64, T)>; DIGITS] = Default::default();
+fn split<T: OfPeer>(items: Vec<T>, depth: usize) -> Node<T> {
+    let mut parts: [Leaf<T>; DIGITS] = Default::default();
     for item in items {
-        if let Some(part) = parts.get_mut(digit(item.1.peer(), depth)) {
-            part.push(item);
+        if let Some(part) = parts.get_mut(digit(item.peer(), depth)) {
+            part.prefixes.push(prefix(item.peer()));
+            part.items.push(item);
         }
     }
     Node::Branch(parts.map(|mut part| {
-        part.shrink_to_fit();
-        (!part.is_empty()).then(|| Arc::new(Node::Leaf(part)))
+        part.prefixes.shrink_to_fit();
+        part.items.shrink_to_fit();
+        (!part.items.is_empty()).then(|| Arc::new(Node::Leaf(part)))
     }))
 }
 
 /// Takes the item of `peer`, which is there, and with it the nodes that it leaves empty.
 fn take<T: OfPeer>(node: &mut Node<T>, peer: &PeerId, depth: usize) -> Option<T> {
     match node {
-        Node::Leaf(items) => {
-            let place = place(items, peer).ok()?;
-            Some(items.remove(place).1)
+        Node::Leaf(leaf) => {
+            let place = leaf.place(peer, depth).ok()?;
+            Some(leaf.remove(place))
         }
         Node::Branch(children) => {
             let slot = children.get_mut(digit(peer, depth))?;
             let child = Arc::make_mut(slot.as_mut()?);
             let taken = take(child, peer, depth + 1);
-            if matches!(child, Node::Leaf(items) if items.is_empty()) {
+            if matches!(child, Node::Leaf(leaf) if leaf.items.is_empty()) {
                 *slot = None;
             }
             if children.iter().all(Option::is_none) {
-                *node = Node::Leaf(Vec::new());
+                *node = Node::Leaf(Leaf::default());
             }
             taken
         }

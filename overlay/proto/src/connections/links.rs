@@ -20,11 +20,14 @@ struct Link {
 #[derive(Debug, Default)]
 pub struct Links {
     links: BTreeMap<ProcessId, Link>,
+    /// Raised whenever a link comes or goes.
+    changes: u64,
 }
 
 impl Links {
     /// A link came up.
     pub fn up(&mut self, now: Instant, process: ProcessId) {
+        self.changes += 1;
         self.links.insert(
             process,
             Link {
@@ -36,7 +39,14 @@ impl Links {
 
     /// A link is gone. Whether it was up.
     pub fn down(&mut self, process: &ProcessId) -> bool {
+        self.changes += 1;
         self.links.remove(process).is_some()
+    }
+
+    /// Raised whenever a link comes or goes.
+    #[must_use]
+    pub const fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Something arrived from this process.

@@ -162,6 +162,12 @@ impl Membership {
         self.table.view(self.view_version)
     }
 
+    /// A hash of what the view shows; equal as long as it shows the same.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        self.table.fingerprint()
+    }
+
     /// What is known of this peer, living or not.
     #[must_use]
     pub fn entry(&self, peer: &PeerId) -> Option<&Entry> {

@@ -58,6 +58,12 @@ impl Table {
         self.living
     }
 
+    /// A hash of the members in the view.
+    #[must_use]
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
     /// Puts `entry` in the place of whatever was known of its peer. Forgets the member that
     /// died first if the table is full; with only living members in it, refuses.
     pub(super) fn put(&mut self, entry: Entry) -> bool {

@@ -107,6 +107,10 @@ impl Overlay {
 
     /// Dials one more random member while there are fewer links than wanted.
     fn fill_degree(&mut self, now: Instant, out: &mut impl Outbox) {
+        let seen = (self.membership.fingerprint(), self.links.changes());
+        if self.degree_met == Some(seen) {
+            return;
+        }
         let config = &self.config.connections;
         let wanted = match self.role {
             Role::Member => config.degree,
@@ -117,7 +121,11 @@ impl Overlay {
             .iter()
             .filter(|process| self.membership.is_living(process))
             .take(wanted);
-        if linked.count() + self.dials.pending() >= wanted {
+        let linked = linked.count();
+        if linked >= wanted {
+            self.degree_met = Some(seen);
+        }
+        if linked + self.dials.pending() >= wanted {
             return;
         }
         let (links, dials) = (&self.links, &self.dials);
