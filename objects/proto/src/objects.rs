@@ -2,6 +2,7 @@
 //! holds, the objects that it creates and recovers.
 
 mod describe;
+mod tables;
 mod timing;
 
 use alloc::collections::VecDeque;
@@ -118,12 +119,15 @@ impl Objects {
         self.host.next_stamp()
     }
 
-    /// Whether records, indices and tables fit together.
+    /// Whether records, indices and tables fit together, and each table keeps its limit.
     ///
     /// # Panics
     /// If they do not: a bug. For tests and simulations.
     pub fn check_invariants(&self) {
         self.host.check_invariants();
+        for table in self.tables() {
+            assert!(table.holds(), "{table:?}");
+        }
     }
 
     fn command(&mut self, now: Instant, command: Command, fx: &mut Effects) {

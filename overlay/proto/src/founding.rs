@@ -16,12 +16,15 @@ use crate::config::FoundingConfig;
 use crate::id::{ClusterId, PeerId, ProcessId};
 use crate::interface::{Event, Outbox, Role};
 use crate::message::Message;
+use crate::tables::Table;
 use crate::time::Instant;
 
 /// Processes that wait for an answer of ours.
 const ASKERS_MAX: usize = 64;
 /// Foreign clusters that were reported and are not reported again.
 const CONFLICTS_MAX: usize = 16;
+/// Members that did not found in time and are remembered for it; after that all are asked again.
+const PASSED_MAX: usize = 1024;
 
 /// What a node knows of its cluster, and how it comes to one.
 #[derive(Debug)]
@@ -46,6 +49,16 @@ struct Need {
     /// Who was asked to found, and until when its answer is awaited.
     asked: Option<(ProcessId, Instant)>,
     passed: BTreeSet<PeerId>,
+}
+
+impl Need {
+    /// `silent` did not found in time.
+    fn pass(&mut self, silent: PeerId) {
+        if self.passed.len() >= PASSED_MAX {
+            self.passed.clear();
+        }
+        self.passed.insert(silent);
+    }
 }
 
 /// What founding must know of the rest of the machine.
@@ -90,6 +103,17 @@ impl Founding {
         self.cluster
             .as_ref()
             .map(|cluster| (cluster.id, cluster.root_version))
+    }
+
+    /// How full its tables are.
+    pub fn tables(&self) -> impl Iterator<Item = Table> {
+        let passed = self.need.as_ref().map_or(0, |need| need.passed.len());
+        [
+            Table::new("founding.askers", self.askers.len(), ASKERS_MAX),
+            Table::new("founding.conflicts", self.conflicts.len(), CONFLICTS_MAX),
+            Table::new("founding.passed", passed, PASSED_MAX),
+        ]
+        .into_iter()
     }
 
     /// A record to gossip, once.
@@ -206,9 +230,9 @@ impl Founding {
         let Some(need) = &mut self.need else { return };
         match need.asked {
             Some((_, until)) if now < until => return,
-            Some((silent, _)) => need.passed.insert(silent.peer),
-            None => false,
-        };
+            Some((silent, _)) => need.pass(silent.peer),
+            None => {}
+        }
         need.asked = None;
         let mut candidates = living.filter(|process| !need.passed.contains(&process.peer));
         match candidates.next() {

@@ -31,6 +31,7 @@ pub mod overlay;
 pub mod peer_map;
 pub mod plain_keys;
 pub mod registry;
+pub mod tables;
 pub mod time;
 pub mod view;
 
@@ -42,4 +43,5 @@ pub use interface::{Announcement, Command, Event, LostCause, Outbox, Role, Timer
 pub use machine::{Input, LinkDown, Machine, Output, Sink};
 pub use message::Message;
 pub use overlay::Overlay;
+pub use tables::Table;
 pub use time::{Duration, Instant};

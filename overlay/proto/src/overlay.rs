@@ -22,6 +22,7 @@ use crate::machine::{Input, Machine, Sink};
 use crate::member::{BoxedKeys, SignedRecord};
 use crate::membership::{Cx, Membership};
 use crate::message::Message;
+use crate::tables::Table;
 use crate::time::Instant;
 use crate::view::MembershipView;
 
@@ -114,6 +115,16 @@ impl Overlay {
     #[must_use]
     pub fn links(&self) -> &Links {
         &self.links
+    }
+
+    /// How full every table is that others can fill.
+    pub fn tables(&self) -> impl Iterator<Item = Table> {
+        let links = self.links.table();
+        let ungreeted = Table::new("ungreeted", self.ungreeted.len(), links.cap);
+        let own = [links, ungreeted, self.dials.table(), self.contacts.table()];
+        own.into_iter()
+            .chain(self.founding.tables())
+            .chain(self.membership.tables())
     }
 
     /// The own record as others have it; none before the first announcement or from a client.

@@ -15,7 +15,7 @@ use crate::object::ObjectId;
 use crate::outcome::{Cause, Outcome, Witness};
 
 /// Openings remembered for the surplus sessions that they may have opened.
-const SURPLUS_MAX: usize = 256;
+pub(super) const SURPLUS_MAX: usize = 256;
 
 impl Client {
     /// Nobody waits for the ticket any more: withdraws a call that has not started. No

@@ -17,6 +17,7 @@ mod place;
 mod reply;
 mod search;
 mod send;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod tick;

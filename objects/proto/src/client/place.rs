@@ -11,7 +11,7 @@ use crate::message::Sighting;
 use crate::object::{Configuration, MEMBERS_MAX};
 
 /// Processes remembered as not knowing the object, or as unreachable.
-const DOUBTED_MAX: usize = 256;
+pub(super) const DOUBTED_MAX: usize = 256;
 
 /// Processes asked in one round, but for a round through all hosts.
 const ASKED_MAX: usize = 64;
@@ -283,6 +283,28 @@ impl Place {
             .filter(|process| !self.strangers.contains(process))
             .take(ASKED_MAX)
             .collect()
+    }
+
+    /// How many replica sets are remembered as candidates.
+    pub(super) fn candidates(&self) -> usize {
+        self.candidates.len()
+    }
+
+    /// How many processes said that they know nothing of the object.
+    pub(super) fn strangers(&self) -> usize {
+        self.strangers.len()
+    }
+
+    /// How many processes are without a link.
+    pub(super) fn down(&self) -> usize {
+        self.down.len()
+    }
+
+    /// How many processes were asked through the view and not heard since.
+    pub(super) fn unheard(&self) -> usize {
+        self.search
+            .as_ref()
+            .map_or(0, |search| search.unheard.len())
     }
 
     /// Whether the process said that it knows nothing of the object.

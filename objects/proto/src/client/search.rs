@@ -220,6 +220,7 @@ impl Client {
             return;
         };
         let suspect = search.suspect;
+        search.unheard.clear();
         for process in hosts {
             search.unheard.insert(process);
             fx.sends.push((process, Message::Where { object, suspect }));

@@ -22,6 +22,12 @@ pub(super) struct Drain {
     untakeable: BTreeSet<ObjectId>,
 }
 
+impl Drain {
+    pub(super) fn untakeable(&self) -> usize {
+        self.untakeable.len()
+    }
+}
+
 impl Host {
     /// Begins to hand over every replica; [`Event::Drained`] follows. Nothing new is installed
     /// from now on.

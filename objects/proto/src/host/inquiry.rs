@@ -7,7 +7,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use overlay_proto::{Duration, Instant, ProcessId};
+use overlay_proto::{Duration, Instant, ProcessId, Table};
 
 use crate::host::Host;
 use crate::host::effects::Effects;
@@ -29,6 +29,10 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 /// Most objects that are asked about at a time.
 const INQUIRIES_MAX: usize = 4_096;
 
+/// Inquiries about one object whose answers are expected: the first three, one and two seconds
+/// apart, or one later on.
+const OPEN_PER_OBJECT: usize = 3;
+
 /// The inquiries of one process.
 #[derive(Debug, Default)]
 pub(super) struct Inquiries {
@@ -40,6 +44,14 @@ pub(super) struct Inquiries {
 }
 
 impl Inquiries {
+    pub(super) fn tables(&self) -> [Table; 2] {
+        let cap = INQUIRIES_MAX * OPEN_PER_OBJECT;
+        [
+            Table::new("inquiries.open", self.open.len(), cap),
+            Table::new("inquiries.next", self.next.len(), INQUIRIES_MAX),
+        ]
+    }
+
     /// A new inquiry's id, if the object may be asked about now.
     fn begin(&mut self, now: Instant, object: ObjectId) -> Option<u64> {
         self.open

@@ -196,8 +196,7 @@ impl Host {
             .filter(|(_, since)| now.since(**since) >= patience)
             .map(|(process, _)| *process)
             .collect();
-        job.learners.retain(|process, _| !late.contains(process));
-        job.failed.extend(&late);
+        job.give_up(&late);
         for process in late {
             self.with(now, object, fx, |replica, env, out| {
                 replica.drop_learner(env, process, out);

@@ -20,6 +20,7 @@ mod republish;
 mod route;
 mod silence;
 mod slots;
+mod tables;
 mod takeover;
 mod tombstones;
 

@@ -4,11 +4,12 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use overlay_proto::{Duration, Instant};
+use overlay_proto::{Duration, Instant, Table};
 
 use crate::execution::Deferred;
 use crate::object::ObjectId;
 use crate::outcome::{Cause, Outcome};
+use crate::value::OUTBOX_CALLS_MAX;
 
 /// Pauses grow up to this multiple of the first one.
 const PAUSE_FACTOR_MAX: u32 = 20;
@@ -62,6 +63,19 @@ impl Deliveries {
             limit,
             retry,
         }
+    }
+
+    /// How full its tables are, if `objects` may be held here.
+    pub(crate) fn tables(&self, objects: usize) -> [Table; 4] {
+        let most = |of: fn(&Source) -> usize| self.sources.values().map(of).max().unwrap_or(0);
+        let known = most(|source| source.deliveries.len());
+        let completed = most(|source| source.completed.len());
+        [
+            Table::new("deliveries.sources", self.sources.len(), objects),
+            Table::new("deliveries.under_way", self.under_way, self.limit),
+            Table::new("deliveries.known", known, OUTBOX_CALLS_MAX),
+            Table::new("deliveries.completed", completed, OUTBOX_CALLS_MAX),
+        ]
     }
 
     /// Objects with something that is due.

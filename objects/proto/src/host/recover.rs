@@ -6,7 +6,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use overlay_proto::view::MembershipView;
-use overlay_proto::{Duration, Instant, ProcessId};
+use overlay_proto::{Duration, Instant, ProcessId, Table};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -58,6 +58,17 @@ impl Recoveries {
             limit,
             rng: ChaCha8Rng::seed_from_u64(seed),
         }
+    }
+
+    /// How full its tables are.
+    pub fn tables(&self) -> impl Iterator<Item = Table> {
+        let copies = self.open.values().map(|one| one.copies.len()).max();
+        let copies = copies.unwrap_or_default();
+        [
+            Table::new("recoveries.open", self.open.len(), self.limit),
+            Table::new("recoveries.copies", copies, self.hosts_max),
+        ]
+        .into_iter()
     }
 
     /// Whether anything waits for time to pass.

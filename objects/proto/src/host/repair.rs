@@ -5,13 +5,16 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use overlay_proto::view::MembershipView;
-use overlay_proto::{Duration, Instant, ProcessId};
+use overlay_proto::{Duration, Instant, ProcessId, Table};
 
-use crate::object::{Configuration, ObjectId, Replica};
+use crate::object::{Configuration, MEMBERS_MAX, ObjectId, Replica};
 use crate::placement::target_size;
 
 /// From so many missed processes on it is looked which of them still matter.
-const LOST_CROWD: usize = 1_024;
+pub(crate) const LOST_CROWD: usize = 1_024;
+
+/// Processes that are passed over for one change; beyond that all are tried again.
+const FAILED_MAX: usize = 256;
 
 /// A change that took longer waits for a majority that may never come.
 const STUCK: Duration = Duration::from_secs(15);
@@ -154,6 +157,12 @@ impl Lost {
         now.since(*self.since.entry(process).or_insert(now))
     }
 
+    /// How many are missed.
+    #[must_use]
+    pub(crate) fn len(&self) -> usize {
+        self.since.len()
+    }
+
     /// Whether so many are missed that some of them are probably named by no replica any more.
     pub(crate) fn is_crowded(&self) -> bool {
         self.since.len() > LOST_CROWD
@@ -174,6 +183,17 @@ pub(crate) struct Job {
     pub(crate) failed: BTreeSet<ProcessId>,
     /// When it began.
     pub(crate) since: Instant,
+}
+
+impl Job {
+    /// These did not come into step in time.
+    pub(crate) fn give_up(&mut self, late: &[ProcessId]) {
+        self.learners.retain(|process, _| !late.contains(process));
+        if self.failed.len() + late.len() > FAILED_MAX {
+            self.failed.clear();
+        }
+        self.failed.extend(late.iter().take(FAILED_MAX));
+    }
 }
 
 /// When something was last heard of a process that is to join, and when it was last asked.
@@ -203,6 +223,25 @@ pub(crate) struct Repairs {
 }
 
 impl Repairs {
+    /// How full its tables are, if `objects` may be held here.
+    pub(crate) fn tables(&self, objects: usize) -> [Table; 7] {
+        let most = |of: fn(&Job) -> usize| self.jobs.values().map(of).max().unwrap_or(0);
+        let contacts = objects.saturating_mul(MEMBERS_MAX);
+        [
+            Table::new("repairs.jobs", self.jobs.len(), objects),
+            Table::new("repairs.queue", self.queue.len(), objects),
+            Table::new("repairs.missed", self.missed.len(), objects),
+            Table::new("repairs.shadowed", self.shadowed.len(), objects),
+            Table::new("repairs.contacts", self.contacts.len(), contacts),
+            Table::new(
+                "repairs.learners",
+                most(|job| job.learners.len()),
+                MEMBERS_MAX,
+            ),
+            Table::new("repairs.failed", most(|job| job.failed.len()), FAILED_MAX),
+        ]
+    }
+
     /// Whether anything waits for time to pass.
     #[must_use]
     pub(crate) fn pending(&self) -> bool {

@@ -7,7 +7,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use overlay_proto::{Duration, Instant, ProcessId};
+use overlay_proto::{Duration, Instant, ProcessId, Table};
 
 use crate::config::{Limits, Timings};
 use crate::host::effects::Effects;
@@ -63,6 +63,22 @@ impl Silence {
             watches_max: limits.watches,
             askers_max: limits.askers,
         }
+    }
+
+    /// How full its tables are.
+    pub(crate) fn tables(&self) -> [Table; 4] {
+        let most = |of: fn(&Watch) -> usize| self.watches.values().map(of).max().unwrap_or(0);
+        let max = self.askers_max;
+        [
+            Table::new("watches", self.watches.len(), self.watches_max),
+            Table::new("watches.askers", most(|watch| watch.askers.len()), max),
+            Table::new(
+                "watches.confirmed",
+                most(|watch| watch.confirmed.len()),
+                max,
+            ),
+            Table::new("watches.denied", most(|watch| watch.denied.len()), max),
+        ]
     }
 
     /// Whether anything waits for time to pass.

@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::ops::Bound;
 
-use overlay_proto::{Instant, ProcessId};
+use overlay_proto::{Instant, ProcessId, Table};
 
 use crate::object::{Epoch, ObjectId};
 use crate::register::Replica;
@@ -45,6 +45,17 @@ impl Slots {
     #[must_use]
     pub(crate) fn len(&self) -> usize {
         self.map.len()
+    }
+
+    /// How full its tables are, if `objects` may be held here.
+    pub(crate) fn tables(&self, objects: usize) -> [Table; 4] {
+        let (replicas, primaries) = (self.map.len(), self.by_primary.len());
+        [
+            Table::new("replicas", replicas, objects),
+            Table::new("replicas.by_primary", primaries, objects),
+            Table::new("replicas.busy", self.busy.len(), objects),
+            Table::new("replicas.weak", self.weak_primaries.len(), objects),
+        ]
     }
 
     /// The replica of this object.

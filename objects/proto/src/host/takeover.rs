@@ -27,6 +27,10 @@ pub(super) struct Absent {
 }
 
 impl Absent {
+    pub(super) fn len(&self) -> usize {
+        self.next.len()
+    }
+
     pub(super) fn waits(&self) -> bool {
         !self.next.is_empty()
     }

@@ -2,7 +2,7 @@
 
 use alloc::collections::{BTreeMap, VecDeque};
 
-use overlay_proto::{Duration, Instant, ProcessId};
+use overlay_proto::{Duration, Instant, ProcessId, Table};
 
 use crate::message::Sighting;
 use crate::object::ObjectId;
@@ -90,6 +90,15 @@ impl Tombstones {
     #[must_use]
     pub(crate) fn get(&self, object: &ObjectId) -> Option<&Tombstone> {
         self.graves.get(object).map(|grave| &grave.tombstone)
+    }
+
+    /// How full its tables are. A burial is listed before an older one is forgotten for it.
+    pub(crate) fn tables(&self) -> [Table; 2] {
+        let cap = self.limit.max(1) + 1;
+        [
+            Table::new("tombstones.graves", self.graves.len(), cap),
+            Table::new("tombstones.burials", self.burials.len(), cap),
+        ]
     }
 
     /// How many were forgotten.

@@ -2,10 +2,13 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use overlay_proto::{Duration, Instant, ProcessId};
+use overlay_proto::{Duration, Instant, ProcessId, Table};
 
 use super::TERM_MAX;
 use crate::object::ObjectId;
+
+/// Holders of grants at a time; others get none.
+const HOLDERS_MAX: usize = 4_096;
 
 /// The grants of one process, by holder.
 #[derive(Debug)]
@@ -41,8 +44,18 @@ impl Given {
         self.grants.is_empty()
     }
 
+    /// How full its tables are.
+    pub fn tables(&self) -> [Table; 2] {
+        let covered = self.grants.values().map(|grant| grant.objects.len()).max();
+        let covered = covered.unwrap_or_default();
+        [
+            Table::new("grants", self.grants.len(), HOLDERS_MAX),
+            Table::new("grants.objects", covered, self.objects_max),
+        ]
+    }
+
     /// Prolongs a holder's grant, or begins a new generation of it. Returns the generation; 0 if
-    /// the term is longer than anybody grants.
+    /// the term is longer than anybody grants, or there are too many holders.
     pub fn extend(&mut self, now: Instant, holder: ProcessId, term: Duration) -> u64 {
         if term > TERM_MAX {
             return 0;
@@ -52,6 +65,9 @@ impl Given {
             .get(&holder)
             .is_some_and(|grant| now < grant.until);
         if !lasts {
+            if self.grants.len() >= HOLDERS_MAX && !self.grants.contains_key(&holder) {
+                return 0;
+            }
             self.generation += 1;
             let grant = Grant {
                 generation: self.generation,

@@ -3,10 +3,13 @@
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
-use overlay_proto::{Duration, Instant, ProcessId};
+use overlay_proto::{Duration, Instant, ProcessId, Table};
 
 /// Most renewals of one lease under way; the oldest counts no more.
 const ASKED_MAX: usize = 8;
+
+/// Granters whose promise is held at a time; those of others are not relied on.
+const GRANTERS_MAX: usize = 4_096;
 
 /// The leases of one process, by granter.
 #[derive(Debug)]
@@ -47,8 +50,19 @@ impl Held {
         self.leases.is_empty()
     }
 
+    /// How full its tables are.
+    pub fn tables(&self) -> [Table; 2] {
+        let asked = self.leases.values().map(|lease| lease.asked.len()).max();
+        let asked = asked.unwrap_or_default();
+        [
+            Table::new("leases", self.leases.len(), GRANTERS_MAX),
+            Table::new("leases.asked", asked, ASKED_MAX),
+        ]
+    }
+
     /// A granter's promise, good until `until`. One of an older generation is ignored.
     pub fn extend(&mut self, now: Instant, granter: ProcessId, generation: u64, until: Instant) {
+        let full = self.leases.len() >= GRANTERS_MAX;
         match self.leases.get_mut(&granter) {
             Some(lease) if lease.generation > generation => {}
             Some(lease) if lease.generation == generation => lease.until = lease.until.max(until),
@@ -56,6 +70,7 @@ impl Held {
                 lease.generation = generation;
                 lease.until = until;
             }
+            None if full => {}
             None => {
                 let lease = Lease {
                     generation,

@@ -15,7 +15,6 @@ use crate::register::plan::{Forming, Next, Plan};
 use crate::register::primary::{Phase, Running};
 use crate::register::proposal::Proposed;
 use crate::register::queue::Item;
-use crate::register::snapshots::SNAPSHOTS_MAX;
 use crate::register::{Effects, Env, Mutation, Note, Replica, Role, expiry};
 
 /// One request of a batch.
@@ -99,9 +98,7 @@ impl Replica {
             };
             match forming.next(env, primary, &held.value, witness, item) {
                 Next::Wait => return forming.batch,
-                Next::Snapshot if primary.snapshots.len() >= SNAPSHOTS_MAX => {
-                    return forming.batch;
-                }
+                Next::Snapshot if primary.snapshot_room() == 0 => return forming.batch,
                 Next::Snapshot => {
                     if let Some(item) = primary.queue.pop() {
                         self.launch_snapshot(env, item, fx);

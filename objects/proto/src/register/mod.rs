@@ -34,6 +34,7 @@ mod round;
 mod ship;
 mod snapshots;
 mod status;
+mod tables;
 mod tombstone;
 mod weak;
 

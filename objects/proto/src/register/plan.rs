@@ -16,7 +16,7 @@ use crate::register::{Env, Mutation};
 use crate::session::{Decision, Origin, SessionId};
 
 /// Most requests of one batch.
-const BATCH_MAX: usize = 64;
+pub(crate) const BATCH_MAX: usize = 64;
 
 /// States up to this size are encoded after every call, so that several run in one batch, bytes.
 const BATCH_STATE_MAX: usize = 16 * 1024;

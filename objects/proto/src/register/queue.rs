@@ -226,6 +226,11 @@ impl Queue {
         self.items.len()
     }
 
+    /// How many sessions have calls in it, or taken from it and not yet shipped.
+    pub(crate) fn sessions_ahead(&self) -> usize {
+        self.ahead.len()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.items.is_empty()
     }

@@ -18,7 +18,7 @@ use crate::register::record::AcceptAnswer;
 use crate::register::{Effects, Env, Mutation, Note, Replica};
 
 /// Most steps that wait behind one whose calls are being run.
-const WAITING_MAX: usize = 8;
+pub(crate) const WAITING_MAX: usize = 8;
 
 /// The budget of a call that is run again. It is synchronous, so that nothing can stop it: the
 /// budget is only there because every call has one.
@@ -35,6 +35,13 @@ pub(crate) struct Replay {
     change: Change,
     /// What came after it.
     waiting: VecDeque<(ProcessId, Version, Change)>,
+}
+
+impl Replay {
+    /// How many changes wait for its end.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
 }
 
 /// What a replay came to.

@@ -20,12 +20,25 @@ use crate::session::SessionId;
 /// Most snapshot reads of one object at a time.
 pub(crate) const SNAPSHOTS_MAX: usize = 64;
 
+/// Answers of such reads that wait for a round; further reads wait in the queue.
+pub(crate) const ANSWERS_MAX: usize = 256;
+
 /// What reads may run on while something else is under way.
 struct Beside {
     /// The newest chosen version and its state, if that is not what is on record.
     chosen: Option<(Version, Bytes)>,
     /// Handles whose write is under way: their later reads wait for it.
     writing: BTreeSet<SessionId>,
+}
+
+impl Primary {
+    /// How many snapshot reads may begin. Their answers may all have to wait for a round, which
+    /// does not begin while a method runs for long.
+    pub(super) fn snapshot_room(&self) -> usize {
+        let running = self.snapshots.len();
+        let answers = ANSWERS_MAX.saturating_sub(self.answers.len() + running);
+        SNAPSHOTS_MAX.saturating_sub(running).min(answers)
+    }
 }
 
 impl Replica {
@@ -72,7 +85,7 @@ impl Replica {
         let Some(held) = &self.record.accepted else {
             return;
         };
-        let room = SNAPSHOTS_MAX.saturating_sub(primary.snapshots.len());
+        let room = primary.snapshot_room();
         let mut writing = beside.writing;
         let mut taken = 0;
         let now = env.now;

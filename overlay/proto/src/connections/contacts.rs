@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use crate::id::PeerId;
 use crate::member::MemberRecord;
+use crate::tables::Table;
 
 /// Failed dials after which an introduced peer is forgotten.
 const FAILURES_MAX: u32 = 4;
@@ -68,6 +69,12 @@ impl Contacts {
                 self.contacts.remove(peer);
             }
         }
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        Table::new("contacts", self.contacts.len(), self.contacts_max)
     }
 
     /// Whether there is nobody.

@@ -4,6 +4,7 @@ use alloc::collections::BTreeMap;
 
 use crate::config::ConnectionsConfig;
 use crate::id::PeerId;
+use crate::tables::Table;
 use crate::time::Instant;
 
 /// Peers whose failures are remembered.
@@ -32,6 +33,12 @@ impl Dials {
             dials: BTreeMap::new(),
             pending: 0,
         }
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        Table::new("dials", self.dials.len(), FAILURES_MAX)
     }
 
     /// Dials under way.

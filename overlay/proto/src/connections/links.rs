@@ -5,10 +5,14 @@ use alloc::vec::Vec;
 
 use crate::config::ConnectionsConfig;
 use crate::id::{Incarnation, PeerId, ProcessId};
+use crate::tables::Table;
 use crate::time::Instant;
 
 /// Links closed at one look, so that a wrong idea of what is surplus does little harm.
 const CLOSED_AT_ONCE: usize = 4;
+
+/// Links that are known at all: far more than a driver allows connections.
+const LINKS_KNOWN_MAX: usize = 65_536;
 
 #[derive(Clone, Copy, Debug)]
 struct Link {
@@ -25,8 +29,11 @@ pub struct Links {
 }
 
 impl Links {
-    /// A link came up.
-    pub fn up(&mut self, now: Instant, process: ProcessId) {
+    /// A link came up. Whether there was room for it.
+    pub fn up(&mut self, now: Instant, process: ProcessId) -> bool {
+        if self.links.len() >= LINKS_KNOWN_MAX && !self.links.contains_key(&process) {
+            return false;
+        }
         self.changes += 1;
         self.links.insert(
             process,
@@ -35,6 +42,13 @@ impl Links {
                 heard: now,
             },
         );
+        true
+    }
+
+    /// How full it is.
+    #[must_use]
+    pub fn table(&self) -> Table {
+        Table::new("links", self.links.len(), LINKS_KNOWN_MAX)
     }
 
     /// A link is gone. Whether it was up.

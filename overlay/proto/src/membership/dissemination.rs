@@ -7,11 +7,14 @@ use crate::cluster::ClusterRecord;
 use crate::id::PeerId;
 use crate::member::SignedRecord;
 use crate::message::{GossipBatch, MembershipEvent};
+use crate::tables::Table;
 use crate::time::Instant;
 
 /// Bytes of events after which a batch is full: well below
 /// [`GOSSIP_BYTES_MAX`](crate::message::GOSSIP_BYTES_MAX), as a record may be 8 KiB.
 const BATCH_BYTES: usize = 32 * 1024;
+/// Events that wait for a batch.
+const EVENTS_MAX: usize = 65_536;
 /// Estimated bytes of an event beside its record.
 const EVENT_BYTES: usize = 160;
 
@@ -37,13 +40,23 @@ impl Dissemination {
         self.events.is_empty() && self.cluster.is_none()
     }
 
-    /// Publishes this with the next batch.
+    /// How full its tables are, if at most `relays_max` records may wait to be relayed.
+    pub(super) fn tables(&self, relays_max: usize) -> [Table; 2] {
+        [
+            Table::new("news.events", self.events.len(), EVENTS_MAX),
+            Table::new("news.relays", self.relays.len(), relays_max),
+        ]
+    }
+
+    /// Publishes this with the next batch. Without room for it, it is left to anti-entropy.
     pub(super) fn push(&mut self, event: MembershipEvent, peer: PeerId) {
         let subject = match event {
             MembershipEvent::Suspect { .. } => Subject::Doubt(peer),
             MembershipEvent::Alive(_) | MembershipEvent::Left { .. } => Subject::Standing(peer),
         };
-        self.events.insert(subject, event);
+        if self.events.len() < EVENTS_MAX || self.events.contains_key(&subject) {
+            self.events.insert(subject, event);
+        }
     }
 
     /// Publishes the cluster with the next batch.

@@ -33,6 +33,7 @@ use crate::id::{PeerId, ProcessId};
 use crate::interface::{Announcement, Event, LostCause, Outbox, Role, Timer};
 use crate::member::{BoxedKeys, MemberState, SignedRecord};
 use crate::message::MembershipEvent;
+use crate::tables;
 use crate::time::{Duration, Instant};
 use crate::view::MembershipView;
 
@@ -42,6 +43,9 @@ use probe::Probes;
 use rings::Rings;
 use suspicion::Suspicions;
 use table::Table;
+
+/// Changes between two views of which clients are told; of further ones they hear by pulling.
+const UNTOLD_MAX: usize = 1024;
 
 /// What every step of the membership protocol works with.
 pub struct Cx<'a, O> {
@@ -154,6 +158,19 @@ impl Membership {
     /// The same, to count for the whole overlay in one place.
     pub fn counters_mut(&mut self) -> &mut Counters {
         &mut self.counters
+    }
+
+    /// How full its tables are.
+    pub fn tables(&self) -> impl Iterator<Item = tables::Table> {
+        let (members, members_max) = self.table.size();
+        let own = [
+            tables::Table::new("members", members, members_max),
+            tables::Table::new("untold", self.untold.len(), UNTOLD_MAX),
+        ];
+        own.into_iter()
+            .chain(self.probes.tables())
+            .chain(self.suspicions.tables())
+            .chain(self.news.tables(self.config.relays_max))
     }
 
     /// The view as it is now; its version is that of the last one emitted.
@@ -325,7 +342,7 @@ impl Membership {
         if process != self.me {
             cx.out.emit(Event::Joined(process));
         }
-        self.untold.insert(process.peer);
+        self.to_tell(process.peer);
         self.view_moved();
     }
 
@@ -333,8 +350,14 @@ impl Membership {
         self.suspicions.close(&process);
         self.rings_moved(|rings, table| rings.remove(process, table));
         cx.out.emit(Event::Lost { process, cause });
-        self.untold.insert(process.peer);
+        self.to_tell(process.peer);
         self.view_moved();
+    }
+
+    fn to_tell(&mut self, peer: PeerId) {
+        if self.untold.len() < UNTOLD_MAX {
+            self.untold.insert(peer);
+        }
     }
 
     fn rings_moved(&mut self, change: impl FnOnce(&mut Rings, &Table) -> bool) {

@@ -4,8 +4,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::health::LocalHealth;
-use crate::config::MembershipConfig;
+use crate::config::{MembershipConfig, RINGS_MAX};
 use crate::id::ProcessId;
+use crate::tables::Table;
 use crate::time::{Duration, Instant};
 
 /// Probes made for others at one time.
@@ -91,6 +92,14 @@ impl Probes {
             relayed,
             next_nonce: first_nonce,
         }
+    }
+
+    /// How full its tables are: each ring has one edge.
+    pub(super) fn tables(&self) -> [Table; 2] {
+        [
+            Table::new("probes.edges", self.edges.len(), RINGS_MAX),
+            Table::new("probes.relayed", self.relayed.len(), RELAYED_MAX),
+        ]
     }
 
     /// From now on watches exactly these members.

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::config::MembershipConfig;
 use crate::id::ProcessId;
+use crate::tables::Table;
 use crate::time::{Duration, Instant};
 
 /// Observers that one suspicion remembers.
@@ -49,6 +50,16 @@ impl Suspicions {
             cases: BTreeMap::new(),
             newest: Instant::ZERO,
         }
+    }
+
+    /// How full its tables are: each case is of a known member.
+    pub(super) fn tables(&self) -> [Table; 2] {
+        let votes = self.cases.values().map(|case| case.votes.len()).max();
+        let cases = self.cases.len();
+        [
+            Table::new("suspicions.cases", cases, self.config.members_max),
+            Table::new("suspicions.votes", votes.unwrap_or_default(), VOTES_MAX),
+        ]
     }
 
     /// Whether nobody is in doubt.

@@ -39,6 +39,12 @@ impl Table {
         }
     }
 
+    /// Members known, the dead ones included, and how many may be.
+    #[must_use]
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.entries.len(), self.members_max)
+    }
+
     /// What is known of this peer.
     #[must_use]
     pub(super) fn get(&self, peer: &PeerId) -> Option<&Entry> {

@@ -185,7 +185,10 @@ impl Overlay {
     }
 
     pub(super) fn on_link_up(&mut self, now: Instant, process: ProcessId, out: &mut impl Outbox) {
-        self.links.up(now, process);
+        if !self.links.up(now, process) {
+            out.emit(Event::Close(process));
+            return;
+        }
         self.dials.succeeded(&process.peer);
         self.ungreeted.insert(process);
         self.founding.discovered(now);

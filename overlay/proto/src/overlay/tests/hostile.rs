@@ -76,6 +76,9 @@ fn run(role: Role, inputs: Vec<(u64, In)>) -> (Overlay, Vec<Output<Message, Time
     for (millis, input) in inputs {
         now = now + Duration::from_millis(millis);
         overlay.handle(now, input, &mut out);
+        for table in overlay.tables() {
+            assert!(table.holds(), "{table:?}");
+        }
     }
     (overlay, out)
 }
