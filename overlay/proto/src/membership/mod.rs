@@ -254,9 +254,11 @@ impl Membership {
             .find(|entry| entry.member.state == MemberState::Dead)
     }
 
-    /// Gossips the cluster with the next batch.
+    /// Gossips the cluster with the next batch; a client gossips nothing.
     pub fn publish_cluster(&mut self, cluster: ClusterRecord) {
-        self.news.push_cluster(cluster);
+        if self.role == Role::Member {
+            self.news.push_cluster(cluster);
+        }
     }
 
     /// Periodic duties without a deadline of their own.

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use crate::interface::Announcement;
@@ -13,8 +14,8 @@ use crate::message::tests::{batch, message};
 use crate::plain_keys::PlainKeys;
 use crate::time::Duration;
 use crate::{
-    Command, Event, Incarnation, Input, Instant, LinkDown, Machine, Message, Overlay,
-    OverlayConfig, ProcessId, Role, Timer,
+    ClusterId, ClusterRecord, Command, Event, Incarnation, Input, Instant, LinkDown, Machine,
+    Message, Overlay, OverlayConfig, ProcessId, Role, Timer,
 };
 
 type In = Input<Command, Message, Timer>;
@@ -81,6 +82,33 @@ fn run(role: Role, inputs: Vec<(u64, In)>) -> (Overlay, Vec<Output<Message, Time
         }
     }
     (overlay, out)
+}
+
+#[test]
+fn a_client_that_knows_its_cluster_sets_no_timer_to_gossip_it() {
+    let cluster = ClusterRecord {
+        id: ClusterId(7),
+        founded_at_ms: 1,
+        founder: ProcessId {
+            peer: PlainKeys::numbered(1).peer(),
+            incarnation: Incarnation(1),
+        },
+        root: Bytes::new(),
+        root_version: 1,
+    };
+    let learned = Input::Command(Command::UpdateCluster(cluster));
+    let flush = || (50, Input::TimerFired(Timer::Flush));
+    let (_, out) = run(Role::Client, vec![(1, learned), flush(), flush()]);
+    let set = |output: &&Output<_, Timer, _>| {
+        matches!(
+            output,
+            Output::SetTimer {
+                timer: Timer::Flush,
+                ..
+            }
+        )
+    };
+    assert!(out.iter().filter(set).count() <= 1, "{out:?}");
 }
 
 proptest! {
