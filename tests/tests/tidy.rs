@@ -28,6 +28,7 @@ const PACKAGES: &[&str] = &[
     "overlay/proto/src",
     "overlay/src",
     "simulations/src",
+    "tests/fuzz/src",
 ];
 
 #[test]

@@ -9,5 +9,6 @@ mod growth;
 mod handover;
 mod leases;
 mod nested;
+mod noise;
 mod placing;
 mod serving;

@@ -151,8 +151,12 @@ impl Cluster {
     }
 
     pub(super) fn index(&self, process: ProcessId) -> usize {
+        self.find(process).unwrap()
+    }
+
+    pub(super) fn find(&self, process: ProcessId) -> Option<usize> {
         let mut nodes = self.nodes.iter();
-        nodes.position(|node| node.process == process).unwrap()
+        nodes.position(|node| node.process == process)
     }
 
     pub(super) fn count(&self, node: usize, of: impl Fn(&Event) -> bool) -> usize {

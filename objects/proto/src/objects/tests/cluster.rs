@@ -37,6 +37,9 @@ const DETECTION: Duration = Duration::from_millis(3_000);
 /// A dial that is not answered fails after this time.
 const DIAL: Duration = Duration::from_millis(2_000);
 
+/// No single input of these stories makes a machine do more.
+const OUTPUTS_MAX: usize = 1_000;
+
 type In = Input<Command, Message, Timer>;
 
 pub(super) struct Node {
@@ -88,6 +91,8 @@ pub(super) struct Cluster {
     pub(super) executor: Numbers,
     pub(super) mode: Mode,
     pub(super) relays: BTreeMap<Ticket, Relay>,
+    /// What was sent, if it is recorded.
+    pub(super) sent: Option<Vec<Message>>,
     queue: BTreeMap<(Instant, u64), Happening>,
     order: u64,
     links: BTreeMap<(usize, usize), Instant>,
@@ -113,9 +118,13 @@ impl Cluster {
             directory: true,
             mutation: None,
             published: BTreeMap::new(),
-            executor: Numbers { reads },
+            executor: Numbers {
+                reads,
+                ..Numbers::default()
+            },
             mode: Mode::Strong,
             relays: BTreeMap::new(),
+            sent: None,
             queue: BTreeMap::new(),
             order: 0,
             links: BTreeMap::new(),
@@ -363,6 +372,7 @@ impl Cluster {
             .machine
             .handle(self.now, input, &mut outputs);
         self.nodes[node].machine.check_invariants();
+        assert!(outputs.len() <= OUTPUTS_MAX, "{} outputs", outputs.len());
         for output in outputs {
             match output {
                 Output::Send { to, message } => self.send(node, to, message),
@@ -376,8 +386,17 @@ impl Cluster {
     }
 
     fn send(&mut self, from: usize, to: ProcessId, message: Message) {
-        let to = self.index(to);
+        let process = to;
+        let Some(to) = self.find(process) else {
+            let reason = LinkDown::Unreachable;
+            let input = Input::LinkDown { process, reason };
+            self.at(self.now + DIAL, Happening::Input { node: from, input });
+            return;
+        };
         assert_ne!(from, to, "a message to itself stays inside the machine");
+        if let Some(sent) = &mut self.sent {
+            sent.push(message.clone());
+        }
         *self.messages.entry((from, to)).or_default() += 1;
         let slowness = [from, to].map(|node| self.slowness.get(&node).copied().unwrap_or_default());
         let delay = Duration::from_micros(self.rng.random_range(DELAY..2 * DELAY))

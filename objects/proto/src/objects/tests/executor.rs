@@ -29,6 +29,8 @@ const METHODS: [(&str, bool, bool); 6] = [
 #[derive(Clone, Copy, Default)]
 pub(super) struct Numbers {
     pub(super) reads: Reads,
+    /// Backups run `add` for themselves.
+    pub(super) deterministic: bool,
 }
 
 /// How an execution began.
@@ -63,17 +65,25 @@ impl Numbers {
                 let low = |object: &&ObjectId| {
                     u64::try_from(object.0 & u128::from(u64::MAX)).unwrap() == argument
                 };
-                let object = references.keys().find(low).unwrap();
-                references[object].clone()
+                let object = references.keys().find(low)?;
+                references.get(object).cloned()
             };
+            let failed = || Ran::Failed(Failure::Returned(Bytes::new()));
             ran.push(match method.map(|(name, ..)| *name) {
                 Some("get") => returned(state, None, Vec::new()),
-                Some("refuse") => Ran::Failed(Failure::Returned(Bytes::new())),
-                Some("relay") => return Started::Relay(target()),
+                Some("refuse") | None => failed(),
+                Some("relay") => match target() {
+                    Some(target) => return Started::Relay(target),
+                    None => failed(),
+                },
                 Some("defer") => {
-                    state += 1;
+                    let Some(target) = target() else {
+                        ran.push(failed());
+                        continue;
+                    };
+                    state = state.wrapping_add(1);
                     let deferred = Deferred {
-                        target: target(),
+                        target,
                         method: MethodId::of("add"),
                         name: String::from("add"),
                         arguments: number(1),
@@ -84,10 +94,9 @@ impl Numbers {
                     if name == "slow_add" {
                         takes = Duration::from_millis(150);
                     }
-                    state += argument;
+                    state = state.wrapping_add(argument);
                     returned(state, Some(state), Vec::new())
                 }
-                None => Ran::Failed(Failure::Returned(Bytes::new())),
             });
         }
         Started::Done(ran, takes)
@@ -101,7 +110,7 @@ impl Methods for Numbers {
         self.hosts(kind, version).then_some(MethodInfo {
             write: *write,
             asynchronous: *asynchronous,
-            deterministic: false,
+            deterministic: self.deterministic && *write && !*asynchronous,
         })
     }
 

@@ -71,7 +71,7 @@ impl Cluster {
     }
 
     pub(super) fn relayed(&mut self, relay: &Relay, outcome: Outcome) {
-        let state = read(&relay.execution.state) + 1;
+        let state = read(&relay.execution.state).wrapping_add(1);
         let ran = match outcome {
             Outcome::Returned(result) => Ran::Returned {
                 result,
