@@ -145,6 +145,9 @@ impl Host {
         message: RegisterMessage,
         fx: &mut Effects,
     ) {
+        if !message.is_possible() {
+            return;
+        }
         if self.slots.get(&object).is_some() {
             self.with(now, object, fx, |replica, env, out| {
                 replica.on_register(env, from, message, out);

@@ -21,6 +21,7 @@ mod floor;
 mod lease;
 mod maker;
 mod plan;
+mod possible;
 mod primary;
 mod proposal;
 mod queue;

@@ -2,6 +2,7 @@
 //! processes that crash, freeze and come back.
 
 mod hostile;
+mod noise;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,8 @@ use crate::{
 };
 
 const LATENCY: Duration = Duration::from_millis(5);
+/// No single input of these stories makes a machine do more.
+const OUTPUTS_MAX: usize = 200;
 const GOSSIP: Duration = Duration::from_millis(40);
 
 type In = Input<Command, Message, Timer>;
@@ -43,6 +46,14 @@ struct World {
     links: BTreeSet<(ProcessId, ProcessId)>,
     gossip_works: bool,
     sent: u64,
+    /// What was sent and published, if it is recorded.
+    recorded: Option<Recorded>,
+}
+
+#[derive(Default)]
+struct Recorded {
+    messages: Vec<Message>,
+    batches: Vec<GossipBatch>,
 }
 
 fn process(number: u64, incarnation: u64) -> ProcessId {
@@ -63,6 +74,7 @@ impl World {
             links: BTreeSet::new(),
             gossip_works: true,
             sent: 0,
+            recorded: None,
         }
     }
 
@@ -125,6 +137,10 @@ impl World {
         let mut outputs = Vec::new();
         let node = self.nodes.get_mut(&to).unwrap();
         node.overlay.handle(self.now, input, &mut outputs);
+        assert!(outputs.len() <= OUTPUTS_MAX, "{} outputs", outputs.len());
+        for table in node.overlay.tables() {
+            assert!(table.holds(), "{table:?}");
+        }
         outputs
             .into_iter()
             .for_each(|output| self.output(to, output));
@@ -142,6 +158,9 @@ impl World {
                 let encoded = message.encode();
                 let message = Message::decode(&encoded).unwrap();
                 self.sent += encoded.len() as u64;
+                if let Some(recorded) = &mut self.recorded {
+                    recorded.messages.push(message.clone());
+                }
                 if !self.connected(from, to) {
                     self.dial(from, to);
                 }
@@ -155,6 +174,9 @@ impl World {
     }
 
     fn event(&mut self, from: ProcessId, event: Event) {
+        if let (Event::Publish(bytes), Some(recorded)) = (&event, &mut self.recorded) {
+            recorded.batches.push(GossipBatch::decode(bytes).unwrap());
+        }
         match &event {
             Event::Publish(bytes) if self.gossip_works => {
                 let side = self.nodes[&from].side;
@@ -176,7 +198,11 @@ impl World {
                     .nodes
                     .iter()
                     .find(|(p, node)| p.peer == *peer && node.up);
-                let to = up.map(|(process, _)| *process).or(newest).unwrap();
+                let Some(to) = up.map(|(process, _)| *process).or(newest) else {
+                    let (peer, reason) = (*peer, LinkDown::Unreachable);
+                    let failed = Command::DialFailed { peer, reason };
+                    return self.later(LATENCY, from, Input::Command(failed));
+                };
                 if !self.reachable(from, to) || !self.nodes[&to].up {
                     let reason = self.failure(from, to);
                     let peer = *peer;
