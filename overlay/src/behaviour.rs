@@ -108,16 +108,32 @@ fn gossip(
     settings: &Settings<'_>,
     peer: libp2p::PeerId,
 ) -> gossipsub::Behaviour<gossipsub::IdentityTransform, TopicFilter> {
-    let filter = gossipsub::MaxCountSubscriptionFilter {
+    let config = gossip_config(settings.cluster)
+        .build()
+        .expect("the gossip parameters are constant and valid");
+    gossipsub::Behaviour::new_with_subscription_filter(
+        MessageAuthenticity::Author(peer),
+        config,
+        topic_filter(settings.cluster),
+    )
+    .expect("unsigned messages go with permissive validation")
+}
+
+fn topic_filter(cluster: &ClusterName) -> TopicFilter {
+    gossipsub::MaxCountSubscriptionFilter {
         filter: ClusterTopics {
-            prefix: format!("/pydo/{}/", settings.cluster),
+            prefix: format!("/pydo/{cluster}/"),
         },
         max_subscribed_topics: TOPICS_MAX,
         max_subscriptions_per_request: TOPICS_MAX,
-    };
-    let config = gossipsub::ConfigBuilder::default()
+    }
+}
+
+fn gossip_config(cluster: &ClusterName) -> gossipsub::ConfigBuilder {
+    let mut config = gossipsub::ConfigBuilder::default();
+    config
         .protocol_id(
-            format!("/pydo/{}/gossip/1", settings.cluster),
+            format!("/pydo/{cluster}/gossip/1"),
             gossipsub::Version::V1_1,
         )
         .heartbeat_initial_delay(Duration::from_millis(500))
@@ -126,15 +142,8 @@ fn gossip(
         .flood_publish(false)
         .validation_mode(ValidationMode::Permissive)
         .validate_messages()
-        .message_id_fn(message_id)
-        .build()
-        .expect("the gossip parameters are constant and valid");
-    gossipsub::Behaviour::new_with_subscription_filter(
-        MessageAuthenticity::Author(peer),
-        config,
-        filter,
-    )
-    .expect("unsigned messages go with permissive validation")
+        .message_id_fn(message_id);
+    config
 }
 
 /// 16 bytes from everything that tells messages apart: FNV-1a, as ids must be short and equal
@@ -204,19 +213,4 @@ fn mdns(_: bool, _: libp2p::PeerId) -> Mdns {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_messages_of_different_times_have_different_ids() {
-        let message = |number| gossipsub::Message {
-            source: Some(libp2p::PeerId::random()).filter(|_| false),
-            data: b"same".to_vec(),
-            sequence_number: Some(number),
-            topic: TopicHash::from_raw("t"),
-        };
-        assert_eq!(message_id(&message(1)), message_id(&message(1)));
-        assert_ne!(message_id(&message(1)), message_id(&message(2)));
-        assert_eq!(message_id(&message(1)).0.len(), 16);
-    }
-}
+mod tests;

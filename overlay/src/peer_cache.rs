@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use overlay_proto::codec;
+use overlay_proto::codec::{self, DecodeError};
 use overlay_proto::member::{RECORD_BYTES_MAX, SignedRecord};
 
 use crate::runtime_folder::replace;
@@ -29,7 +29,7 @@ impl PeerCache {
     /// The remembered peers; none if there are none or the file is damaged.
     pub(crate) fn load(&self) -> Vec<SignedRecord> {
         match read(&self.path) {
-            Ok(bytes) => codec::decode_limited(&bytes, FILE_BYTES_MAX).unwrap_or_else(|error| {
+            Ok(bytes) => decode(&bytes).unwrap_or_else(|error| {
                 tracing::warn!(path = %self.path.display(), %error, "damaged peer cache ignored");
                 Vec::new()
             }),
@@ -54,6 +54,12 @@ impl PeerCache {
     }
 }
 
+fn decode(bytes: &[u8]) -> Result<Vec<SignedRecord>, DecodeError> {
+    let mut peers: Vec<SignedRecord> = codec::decode_limited(bytes, FILE_BYTES_MAX)?;
+    peers.truncate(PEERS_MAX);
+    Ok(peers)
+}
+
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX) + 1;
@@ -64,8 +70,22 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use fuzz::{dice, noisy, seeds};
 
     use super::*;
+
+    #[test]
+    fn a_damaged_file_names_no_more_peers_than_are_remembered() {
+        let record = |n| SignedRecord::new(Bytes::from(vec![n; 10]), Bytes::new());
+        let many: Vec<SignedRecord> = (0..200).map(record).collect();
+        let file = codec::encode(&many).unwrap();
+        assert_eq!(decode(&file).unwrap(), many[..PEERS_MAX]);
+        for seed in seeds(300) {
+            let damaged = noisy(&mut dice(seed), &[file.clone()]);
+            let peers = decode(&damaged).unwrap_or_default();
+            assert!(peers.len() <= PEERS_MAX);
+        }
+    }
 
     #[test]
     fn peers_come_back_and_damage_is_survived() {

@@ -275,3 +275,44 @@ impl Services {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fuzz::{dice, noisy, seeds, swollen};
+
+    use super::*;
+
+    #[test]
+    fn altered_requests_and_replies_do_no_harm() {
+        let request = Request {
+            id: 7,
+            service: String::from("echo"),
+            body: Bytes::from_static(b"body"),
+        };
+        let reply = |result| Reply { id: 7, result };
+        let recordings = [
+            codec::encode(&request).unwrap(),
+            codec::encode(&reply(Ok(Bytes::from_static(b"body")))).unwrap(),
+            codec::encode(&reply(Err(Refusal::Overloaded))).unwrap(),
+        ];
+        for seed in seeds(1_000) {
+            let mut dice = dice(seed);
+            for bytes in [
+                noisy(&mut dice, &recordings),
+                swollen(&mut dice, &recordings),
+            ] {
+                if let Ok(request) = codec::decode::<Request>(&bytes) {
+                    let encoded = codec::encode(&request).unwrap();
+                    let again = codec::decode::<Request>(&encoded).unwrap();
+                    assert_eq!(codec::encode(&again).unwrap(), encoded);
+                    assert!(request.body.len() + request.service.len() <= bytes.len());
+                }
+                if let Ok(reply) = codec::decode::<Reply>(&bytes) {
+                    let encoded = codec::encode(&reply).unwrap();
+                    let again = codec::decode::<Reply>(&encoded).unwrap();
+                    assert_eq!(codec::encode(&again).unwrap(), encoded);
+                }
+            }
+        }
+    }
+}

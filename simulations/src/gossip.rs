@@ -49,6 +49,13 @@ impl Mesh {
         }
     }
 
+    /// Links that a running node has in the mesh, on average.
+    #[must_use]
+    pub fn degree(&self) -> f64 {
+        let links: usize = self.neighbours.iter().map(Vec::len).sum();
+        links as f64 / self.running.len().max(1) as f64
+    }
+
     /// Who receives what `from` publishes now, and after how long. A node may be named twice.
     /// The copies of its `bytes` that travel are counted.
     pub fn publish<M: SimMachine, A>(

@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use futures::{AsyncReadExt, AsyncWriteExt};
+use futures::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use libp2p::core::upgrade::NegotiationError;
 use libp2p::swarm::Stream;
 use overlay_proto::ProcessId;
@@ -137,7 +137,9 @@ pub(crate) fn message<T: Serialize>(content: &T) -> Vec<u8> {
     bytes
 }
 
-async fn read_message<T: DeserializeOwned>(stream: &mut Stream) -> Result<T, HelloError> {
+pub(crate) async fn read_message<T: DeserializeOwned>(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> Result<T, HelloError> {
     let mut head = [0; 6];
     stream.read_exact(&mut head).await?;
     let [magic @ .., high, low] = head;

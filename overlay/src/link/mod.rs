@@ -14,3 +14,6 @@ pub(crate) mod wire;
 pub(crate) mod writer;
 
 pub use table::{Outbound, SendError};
+
+#[cfg(test)]
+mod tests;

@@ -12,9 +12,9 @@ use overlay_proto::plain_keys::PlainKeys;
 use overlay_proto::{Duration, Input, Instant, Machine, Output, ProcessId, Sink, codec};
 use serde::{Deserialize, Serialize};
 
-/// Nodes that store one record, and that a lookup asks. Kademlia's k is 20; worlds here are
-/// smaller.
-pub const CLOSEST: usize = 4;
+/// Nodes that store one record beside its writer, and that a lookup asks: the replication factor
+/// of the overlay's Kademlia.
+pub const CLOSEST: usize = 5;
 /// An operation on the hash table ends after this time, whoever has not answered.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(100);
@@ -148,6 +148,10 @@ impl Finder {
                 return;
             };
             let key = publication.object;
+            // The writer keeps it, too. A refusal says that it keeps something newer.
+            let _refused = self
+                .store
+                .put(now, key, publication.record.clone(), &self.keys);
             let nodes = self.closest(&key);
             let wanted = nodes.len() / 2 + 1;
             self.puts.insert(
