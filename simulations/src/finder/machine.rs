@@ -12,9 +12,11 @@ use overlay_proto::plain_keys::PlainKeys;
 use overlay_proto::{Duration, Input, Instant, Machine, Output, ProcessId, Sink, codec};
 use serde::{Deserialize, Serialize};
 
-/// Nodes that store one record beside its writer, and that a lookup asks: the replication factor
-/// of the overlay's Kademlia.
+/// Nodes that store one record beside its writer, and whose answers a lookup waits for: the
+/// replication factor of the overlay's Kademlia.
 pub const CLOSEST: usize = 5;
+/// Nodes that a lookup asks: Kademlia asks on while the closest ones have not answered.
+pub const ASKED: usize = 12;
 /// An operation on the hash table ends after this time, whoever has not answered.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
 const TICK: Duration = Duration::from_millis(100);
@@ -65,7 +67,7 @@ pub struct Tick;
 #[derive(Debug)]
 struct Search {
     lookup: Lookup,
-    asked: BTreeSet<ProcessId>,
+    awaited: BTreeSet<ProcessId>,
     ends: Instant,
     contacted: Option<(ProcessId, Instant)>,
 }
@@ -122,8 +124,9 @@ impl Finder {
         self.store.len()
     }
 
-    /// The known nodes closest to a key, by exclusive or of the first 16 bytes.
-    fn closest(&self, key: &ObjectKey) -> Vec<ProcessId> {
+    /// The `count` known nodes closest to a key, by exclusive or of the first 16 bytes, the
+    /// closest first.
+    fn closest(&self, key: &ObjectKey, count: usize) -> Vec<ProcessId> {
         let target = u128::from_be_bytes(key.0);
         let mut all: Vec<(u128, ProcessId)> = self
             .table
@@ -135,7 +138,7 @@ impl Finder {
             })
             .collect();
         all.sort_unstable();
-        all.truncate(CLOSEST);
+        all.truncate(count);
         all.into_iter().map(|(_, process)| process).collect()
     }
 
@@ -152,7 +155,7 @@ impl Finder {
             let _refused = self
                 .store
                 .put(now, key, publication.record.clone(), &self.keys);
-            let nodes = self.closest(&key);
+            let nodes = self.closest(&key, CLOSEST);
             let wanted = nodes.len() / 2 + 1;
             self.puts.insert(
                 key,
@@ -188,13 +191,13 @@ impl Finder {
         if let Some(own) = self.store.get(now, &key) {
             lookup.found(&own, &self.keys);
         }
-        let asked: BTreeSet<ProcessId> = self.closest(&key).into_iter().collect();
-        for node in &asked {
+        let closest = self.closest(&key, ASKED);
+        for node in &closest {
             out.send(*node, Message::Get(key));
         }
         let search = Search {
             lookup,
-            asked,
+            awaited: closest.into_iter().take(CLOSEST).collect(),
             ends: now + TIMEOUT,
             contacted: None,
         };
@@ -205,7 +208,7 @@ impl Finder {
     fn search_on(&mut self, now: Instant, out: &mut impl Sink<Message, Tick, Event>) {
         let mut done = Vec::new();
         for (key, search) in &mut self.searches {
-            if search.asked.is_empty() || search.ends <= now {
+            if search.awaited.is_empty() || search.ends <= now {
                 search.lookup.ended();
             }
             if search.contacted.is_some_and(|(_, until)| until <= now) {
@@ -294,7 +297,7 @@ impl Finder {
             Message::Get(key) => out.send(from, Message::Found(key, self.store.get(now, &key))),
             Message::Found(key, bundle) => {
                 if let Some(search) = self.searches.get_mut(&key) {
-                    search.asked.remove(&from);
+                    search.awaited.remove(&from);
                     search.lookup.found(&bundle.unwrap_or_default(), &self.keys);
                 }
             }
@@ -322,7 +325,7 @@ impl Finder {
     /// Nothing is to be expected of a process whose link is down.
     fn lost(&mut self, process: ProcessId) {
         for search in self.searches.values_mut() {
-            search.asked.remove(&process);
+            search.awaited.remove(&process);
             if search.contacted.map(|(contacted, _)| contacted) == Some(process) {
                 search.contacted = None;
                 search.lookup.refuted();
