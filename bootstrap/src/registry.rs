@@ -109,3 +109,63 @@ impl Registry {
         Ok(taken)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use fuzz::{dice, noisy, seeds, swollen};
+    use overlay::proto::member::{Keys, MemberRecord, SignedRecord};
+    use overlay::proto::{Incarnation, ProcessId};
+
+    use super::*;
+
+    fn register(cluster_name: &str, number: u64) -> Call {
+        let keys = Identity::generate();
+        let record = MemberRecord {
+            process: ProcessId {
+                peer: keys.peer(),
+                incarnation: Incarnation(number),
+            },
+            sequence: number,
+            addresses: vec![String::from("/ip4/127.0.0.1/tcp/4001")],
+            kinds: Vec::new(),
+            capacity: 0,
+            load: 0,
+            primaries: 0,
+            labels: Vec::new(),
+            leaving: false,
+            stamp: 1,
+        };
+        Call {
+            cluster_name: cluster_name.to_owned(),
+            request: Request::Register {
+                record: SignedRecord::sign(&record, &keys),
+                lease_s: 60,
+                cluster: None,
+                limit: 8,
+            },
+        }
+    }
+
+    #[test]
+    fn a_damaged_snapshot_is_refused_or_read_in_part() {
+        let now = Instant::from_micros(1);
+        let registry = Registry::new(LeasesConfig::default());
+        for number in 1..9 {
+            let name = if number % 2 == 0 { "even" } else { "odd" };
+            registry.answer(now, Ipv4Addr::LOCALHOST.into(), &register(name, number));
+        }
+        assert_eq!(registry.records(), 8);
+        let snapshot = [registry.snapshot()];
+        for seed in seeds(100) {
+            let mut dice = dice(seed);
+            for bytes in [noisy(&mut dice, &snapshot), swollen(&mut dice, &snapshot)] {
+                let restored = Registry::new(LeasesConfig::default());
+                let taken = restored.restore(now, &bytes).unwrap_or_default();
+                assert_eq!(taken, restored.records());
+                assert!(taken <= 8);
+            }
+        }
+    }
+}

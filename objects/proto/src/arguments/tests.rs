@@ -51,6 +51,28 @@ fn arguments_survive_and_need_no_order() {
 }
 
 #[test]
+fn altered_arguments_do_no_harm() {
+    let recordings = [
+        encoded(-3, Some("home")).to_vec(),
+        b"[-3, \"home\"]".to_vec(),
+        b"{\"x\": -3, \"label\": null}".to_vec(),
+    ];
+    for seed in fuzz::seeds(500) {
+        let mut dice = fuzz::dice(seed);
+        for codec in [Codec::Cbor, Codec::Json] {
+            let bytes = fuzz::noisy(&mut dice, &recordings);
+            let taken = Arguments::open(&MOVE, codec, &bytes).and_then(|mut arguments| {
+                let x = arguments.take(passer::<i64>(), 0)?;
+                Ok((x, arguments.take(passer::<Option<String>>(), 1)?))
+            });
+            if let Ok((_, Some(label))) = taken {
+                assert!(label.len() <= bytes.len());
+            }
+        }
+    }
+}
+
+#[test]
 fn an_older_caller_leaves_out_an_option() {
     let bytes = frame(&[("x", &[7])]);
     let mut arguments = Arguments::open(&MOVE, Codec::Cbor, &bytes).unwrap();

@@ -5,6 +5,7 @@ mod chaos;
 mod cluster;
 mod executor;
 mod failover;
+mod flood;
 mod growth;
 mod handover;
 mod leases;
