@@ -2,6 +2,7 @@
 //! majority, or begin again under a fresh id. An id has exactly one first configuration.
 
 mod first;
+mod tables;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -9,7 +10,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use overlay_proto::view::MembershipView;
-use overlay_proto::{Duration, Instant, ProcessId, Table};
+use overlay_proto::{Duration, Instant, ProcessId};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -97,17 +98,6 @@ impl Creations {
             let known = view.process(process);
             known.is_some_and(|member| member.record.stamp < *stamp)
         });
-    }
-
-    /// How full its tables are, in a view of `members`.
-    pub fn tables(&self, members: usize) -> impl Iterator<Item = Table> {
-        let (open, by_object) = (self.open.len(), self.by_object.len());
-        [
-            Table::new("creations.open", open, self.limit),
-            Table::new("creations.by_object", by_object, self.limit),
-            Table::new("creations.stamps", self.stamps.len(), members),
-        ]
-        .into_iter()
     }
 
     /// Whether anything waits for time to pass.

@@ -1,3 +1,5 @@
+//! Histories that break each promise, and that the judge therefore must not pass.
+
 use objects::{ObjectId, RawRef};
 
 use super::*;
