@@ -81,7 +81,7 @@ mod tests {
         let file = codec::encode(&many).unwrap();
         assert_eq!(decode(&file).unwrap(), many[..PEERS_MAX]);
         for seed in seeds(300) {
-            let damaged = noisy(&mut dice(seed), &[file.clone()]);
+            let damaged = noisy(&mut dice(seed), std::slice::from_ref(&file));
             let peers = decode(&damaged).unwrap_or_default();
             assert!(peers.len() <= PEERS_MAX);
         }

@@ -29,7 +29,7 @@ static MEMORY: PeakAlloc = PeakAlloc;
 /// A list of any length is made with room for what 1 MiB holds, before its entries are read.
 const FIXED: usize = 2 * 1024 * 1024;
 /// What an entry of one byte may become in memory.
-const PER_BYTE: usize = 256;
+const PER_BYTE: usize = 64;
 
 fn process(number: u8) -> ProcessId {
     ProcessId {
@@ -263,7 +263,7 @@ fn decoders() -> Vec<Decoder> {
     let body = record().body().to_vec();
     vec![
         ("frame", frames(), |bytes| {
-            drop(frame::decode(Bytes::from(bytes)))
+            drop(frame::decode(Bytes::from(bytes)));
         }),
         ("control message", control(), |bytes| {
             drop(proto::Message::decode(&bytes));

@@ -1,4 +1,4 @@
-//! How full the tables of creations are.
+//! How full the tables of the creations are.
 
 use overlay_proto::Table;
 

@@ -212,6 +212,30 @@ mod tests {
     }
 
     #[test]
+    fn holders_are_bounded_and_lapsed_ones_make_room() {
+        let mut given = given();
+        let holder = |number: u64| ProcessId {
+            peer: PeerId([1; 32]),
+            incarnation: Incarnation(number),
+        };
+        let crowd = 0..HOLDERS_MAX as u64 + 9;
+        let granted = |given: &mut Given, now| {
+            let terms = crowd
+                .clone()
+                .map(|number| given.extend(now, holder(number), TERM));
+            terms.filter(|generation| *generation > 0).count()
+        };
+        assert_eq!(granted(&mut given, at(0)), HOLDERS_MAX);
+        assert_eq!(
+            granted(&mut given, at(1)),
+            HOLDERS_MAX,
+            "those that hold are prolonged"
+        );
+        given.prune(at(3_001));
+        assert_eq!(granted(&mut given, at(3_001)), HOLDERS_MAX);
+    }
+
+    #[test]
     fn what_is_released_is_free_at_once() {
         let mut given = given();
         given.confirm(at(0), process(1), A, TERM);

@@ -188,6 +188,20 @@ mod tests {
     }
 
     #[test]
+    fn granters_are_bounded() {
+        let mut held = held();
+        for number in 0..GRANTERS_MAX as u64 + 9 {
+            let granter = ProcessId {
+                incarnation: Incarnation(number),
+                ..granter()
+            };
+            held.extend(at(0), granter, 1, at(60_000));
+        }
+        assert!(held.tables().iter().all(|table| table.holds()));
+        assert_eq!(held.leases.len(), GRANTERS_MAX);
+    }
+
+    #[test]
     fn a_lapsed_lease_is_not_renewed() {
         let mut held = held();
         held.extend(at(0), granter(), 4, at(2_910));

@@ -344,7 +344,7 @@ impl Membership {
         if process != self.me {
             cx.out.emit(Event::Joined(process));
         }
-        self.to_tell(process.peer);
+        self.tell_later(process.peer);
         self.view_moved();
     }
 
@@ -352,11 +352,11 @@ impl Membership {
         self.suspicions.close(&process);
         self.rings_moved(|rings, table| rings.remove(process, table));
         cx.out.emit(Event::Lost { process, cause });
-        self.to_tell(process.peer);
+        self.tell_later(process.peer);
         self.view_moved();
     }
 
-    fn to_tell(&mut self, peer: PeerId) {
+    fn tell_later(&mut self, peer: PeerId) {
         if self.untold.len() < UNTOLD_MAX {
             self.untold.insert(peer);
         }
