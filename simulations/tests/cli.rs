@@ -210,3 +210,16 @@ fn a_failure_tells_the_last_events_of_the_object_concerned() {
         assert!(words.contains(part), "{words}");
     }
 }
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure_of_the_program() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_sim"))
+        .arg("list")
+        .stdout(writer)
+        .output()
+        .expect("it starts");
+    assert_eq!(output.status.code(), Some(141));
+    assert!(output.stderr.is_empty(), "{output:?}");
+}

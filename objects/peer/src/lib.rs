@@ -21,6 +21,7 @@ mod options;
 mod output;
 #[doc(hidden)]
 pub mod processes;
+mod stdout;
 
 pub use cli::main;
 #[doc(hidden)]

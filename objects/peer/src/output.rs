@@ -4,10 +4,11 @@ use objects::CallError;
 use serde_json::Value;
 
 use crate::exit::Exit;
+use crate::stdout::say;
 
 /// One line of JSON.
 pub(crate) fn json(value: &Value) {
-    println!("{value}");
+    say!("{value}");
 }
 
 /// Reports an error of the library and what it means for the caller.
@@ -32,7 +33,7 @@ pub(crate) fn call(as_json: bool, ended: Result<Value, CallError<Value>>) -> Exi
             if as_json {
                 json(&serde_json::json!({ "outcome": "returned", "value": value }));
             } else {
-                println!("{value}");
+                say!("{value}");
             }
             return Exit::Success;
         }

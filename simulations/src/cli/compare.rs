@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::output::say;
 use super::sweep::jobs;
 use super::{line, progress};
 use crate::compare::{Better, Change, compare};
@@ -52,16 +53,16 @@ impl Compare {
         let changes = compare(&before, &after, self.tolerance);
         let worse = changes.iter().filter(|change| change.worse).count();
         if self.json {
-            println!(
+            say!(
                 "{}",
                 json!({"command": command, "worse": worse, "figures": changes})
             );
         } else {
-            println!("{command}");
+            say!("{command}");
             changes.iter().for_each(print);
             let same = before["hash"].is_string() && before["hash"] == after["hash"];
             let hash = if same { ", the same hash" } else { "" };
-            println!("  {} figures, {worse} worse{hash}", changes.len());
+            say!("  {} figures, {worse} worse{hash}", changes.len());
         }
         Ok(worse == 0)
     }
@@ -94,5 +95,5 @@ fn print(change: &Change) {
     };
     let verdict = if *worse { "WORSE" } else { "" };
     let line = format!("  {name:<32} {before:>14} {after:>14} {ratio:>8}  {better:<15} {verdict}");
-    println!("{}", line.trim_end());
+    say!("{}", line.trim_end());
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::output::say;
 use crate::figures;
 
 /// Measure membership: how soon a death is known, what idling costs, who is wrongly dropped.
@@ -36,7 +37,7 @@ impl Figures {
             }
         };
         let text = serde_json::to_string_pretty(&figures).map_err(|error| error.to_string())?;
-        println!("{text}");
+        say!("{text}");
         Ok(true)
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::output::say;
 use crate::scenario::Scenario;
 
 /// List the scenarios.
@@ -16,7 +17,7 @@ impl List {
     pub fn execute(&self) -> Result<bool, String> {
         for name in Scenario::names() {
             let scenario = Scenario::named(name).map_err(|error| error.to_string())?;
-            println!("{name:<12} {}", scenario.description);
+            say!("{name:<12} {}", scenario.description);
         }
         Ok(true)
     }

@@ -5,6 +5,7 @@ pub mod figures;
 pub mod line;
 pub mod list;
 pub mod mutants;
+mod output;
 pub mod progress;
 pub mod replay;
 pub mod run;

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::output::say;
 use super::sweep::jobs;
 use crate::mutant::Mutant;
 use crate::mutants::{self, SEEDS_MAX, Verdict};
@@ -43,13 +44,13 @@ impl Mutants {
             if self.json {
                 eprintln!("{verdict}");
             } else {
-                println!("{verdict}");
+                say!("{verdict}");
             }
             verdicts.push(verdict);
         }
         if self.json {
             let line = serde_json::to_string(&verdicts).map_err(|error| error.to_string())?;
-            println!("{line}");
+            say!("{line}");
         }
         Ok(verdicts.iter().all(Verdict::is_noticed))
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::output::say;
 use super::progress;
 use super::which::Which;
 use crate::plot;
@@ -62,12 +63,12 @@ impl Run {
 /// A report that JSON cannot express.
 pub fn print(report: &Report, json: bool) -> Result<(), String> {
     if json {
-        println!(
+        say!(
             "{}",
             serde_json::to_string(report).map_err(|error| error.to_string())?
         );
     } else {
-        print!("{report}");
+        super::output::write(format_args!("{report}"));
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::output::say;
 use super::run::print;
 use super::{line, progress};
 use crate::shrink::shrink;
@@ -45,14 +46,14 @@ impl Shrink {
         print(&shrunk.report, self.json)?;
         if !self.json {
             let [before, after] = shrunk.faults;
-            println!(
+            say!(
                 "FAULTS: {after} of {before} are enough, found in {} runs",
                 shrunk.runs
             );
             for outage in shrunk.plan.outages(seed) {
-                println!("  {outage}");
+                say!("  {outage}");
             }
-            println!("MINIMAL: {}", shrunk.plan.line(seed));
+            say!("MINIMAL: {}", shrunk.plan.line(seed));
         }
         Ok(false)
     }

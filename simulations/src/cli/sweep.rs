@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use clap::Args;
 
+use super::output::say;
 use super::progress;
 use super::run::print;
 use super::which::Which;
@@ -68,9 +69,9 @@ impl Sweep {
         }
         if self.json {
             let line = serde_json::to_string(&summary).map_err(|error| error.to_string())?;
-            println!("{line}");
+            say!("{line}");
         } else {
-            print!("{summary}");
+            super::output::write(format_args!("{summary}"));
         }
         Ok(summary.failed() == 0)
     }

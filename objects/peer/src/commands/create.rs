@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::options::Global;
+use crate::stdout::say;
 use crate::{client, output};
 
 pub(crate) async fn run(
@@ -36,8 +37,8 @@ pub(crate) async fn run(
                     "replicas": replicas,
                 }));
             } else {
-                println!("{kind} {} {}", reference.id, name.unwrap_or_default());
-                println!("{}", survives(replicas));
+                say!("{kind} {} {}", reference.id, name.unwrap_or_default());
+                say!("{}", survives(replicas));
             }
             Exit::Success
         }

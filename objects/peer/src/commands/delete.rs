@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::exit::Exit;
 use crate::options::Global;
+use crate::stdout::say;
 use crate::{client, output};
 
 pub(crate) async fn run(global: &Global, object: &str) -> Exit {
@@ -20,7 +21,7 @@ pub(crate) async fn run(global: &Global, object: &str) -> Exit {
             if global.json {
                 output::json(&json!({ "deleted": target.id.to_string() }));
             } else {
-                println!("deleted {}", target.id);
+                say!("deleted {}", target.id);
             }
             Exit::Success
         }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::commands::create::survives;
 use crate::exit::Exit;
 use crate::options::Global;
+use crate::stdout::say;
 use crate::{client, output};
 
 pub(crate) async fn run(global: &Global, object: &str) -> Exit {
@@ -87,38 +88,42 @@ const fn reads(description: &Description) -> &'static str {
 
 fn print(description: &Description) {
     let set = &description.configuration;
-    println!("{} {}", description.kind, description.object);
+    say!("{} {}", description.kind, description.object);
     for (index, process) in set.processes().enumerate() {
         let role = if index == usize::from(description.ballot.member) {
             "primary"
         } else {
             "backup"
         };
-        println!("  {role:<8} {}", process.peer);
+        say!("  {role:<8} {}", process.peer);
     }
     for process in &description.learners {
-        println!("  learner  {} (holds the state, has no vote)", process.peer);
+        say!("  learner  {} (holds the state, has no vote)", process.peer);
     }
-    println!(
+    say!(
         "  epoch {} (replica sets so far), round {}",
-        set.epoch, description.ballot.round
+        set.epoch,
+        description.ballot.round
     );
-    println!(
+    say!(
         "  version {} (calls executed), state {} bytes, {} sessions, {} queued",
-        description.version.0, description.state_bytes, description.sessions, description.queued
+        description.version.0,
+        description.state_bytes,
+        description.sessions,
+        description.queued
     );
-    println!(
+    say!(
         "  mode: {}, reads: {}",
         mode(description.mode),
         reads(description)
     );
     if description.mode == Mode::Weak {
-        println!("  weak: a primary that dies or is cut off may lose calls that it answered");
+        say!("  weak: a primary that dies or is cut off may lose calls that it answered");
     }
-    println!("  methods: {}", description.methods.join(", "));
-    println!("  {}", survives(set.members.len()));
+    say!("  methods: {}", description.methods.join(", "));
+    say!("  {}", survives(set.members.len()));
     if set.members.len() < usize::from(description.factor) {
-        println!(
+        say!(
             "  wants {} replicas and has {}: not enough hosts of this kind are known",
             description.factor,
             set.members.len()

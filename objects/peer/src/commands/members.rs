@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::options::Global;
+use crate::stdout::say;
 use crate::{client, output};
 
 pub(crate) async fn run(global: &Global) -> Exit {
@@ -32,9 +33,12 @@ pub(crate) async fn run(global: &Global) -> Exit {
             .collect();
         output::json(&json!({ "members": members }));
     } else {
-        println!(
+        say!(
             "{:<10} {:<8} {:>8}  {:<32} kinds",
-            "peer", "state", "replicas", "address"
+            "peer",
+            "state",
+            "replicas",
+            "address"
         );
         for member in view.members() {
             let record = &member.record;
@@ -46,7 +50,7 @@ pub(crate) async fn run(global: &Global) -> Exit {
                 .map(|kind| &*kind.name)
                 .filter(|name| !name.starts_with("pydo."))
                 .collect();
-            println!(
+            say!(
                 "{:<10} {state:<8} {:>8}  {address:<32} {}",
                 record.process.peer.to_string(),
                 record.load,
@@ -54,7 +58,7 @@ pub(crate) async fn run(global: &Global) -> Exit {
             );
         }
         let hosts = view.hosts().count();
-        println!("{hosts} hosts: {}", advice(hosts));
+        say!("{hosts} hosts: {}", advice(hosts));
     }
     node.shutdown().await.ok();
     Exit::Success

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::exit::Exit;
 use crate::options::Global;
+use crate::stdout::say;
 use crate::{client, output};
 
 pub(crate) async fn run(global: &Global) -> Exit {
@@ -25,9 +26,9 @@ pub(crate) async fn run(global: &Global) -> Exit {
         }
         Ok(names) => {
             for (name, reference) in &names {
-                println!("{:<24} {:<16} {}", name, reference.kind, reference.id);
+                say!("{:<24} {:<16} {}", name, reference.kind, reference.id);
             }
-            println!("{} named objects", names.len());
+            say!("{} named objects", names.len());
             Exit::Success
         }
         Err(error) => output::error(global.json, &error),

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::exit::Exit;
 use crate::options::Global;
+use crate::stdout::say;
 use crate::{client, output};
 
 pub(crate) async fn run(global: &Global, object: &str) -> Exit {
@@ -12,7 +13,7 @@ pub(crate) async fn run(global: &Global, object: &str) -> Exit {
         Err(exit) => return exit,
     };
     match node.recover_names().await {
-        Ok(true) if !global.json => println!("the directory of names is restored"),
+        Ok(true) if !global.json => say!("the directory of names is restored"),
         Ok(_) => {}
         Err(error) => return output::error(global.json, &error),
     }
@@ -32,11 +33,12 @@ pub(crate) async fn run(global: &Global, object: &str) -> Exit {
                     "id": reference.id.to_string(), "version": version.0, "holder": holder,
                 }));
             } else {
-                println!(
+                say!(
                     "{} goes on at {holder} from version {}",
-                    reference.id, version.0
+                    reference.id,
+                    version.0
                 );
-                println!("calls that only lost replicas knew are lost");
+                say!("calls that only lost replicas knew are lost");
             }
             Exit::Success
         }

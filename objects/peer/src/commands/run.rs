@@ -8,6 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::exit::Exit;
 use crate::options::{Global, RunArgs};
+use crate::stdout::mention;
 use crate::{client, demo, output};
 
 pub(crate) async fn run(
@@ -45,7 +46,7 @@ pub(crate) async fn run(
         }
     }
     if !global.json {
-        println!("handing over; a second signal stops at once");
+        mention!("handing over; a second signal stops at once");
     }
     tokio::select! {
         () = stopped(&mut terminate, &mut interrupt) => Exit::Indeterminate,
@@ -91,16 +92,19 @@ async fn start(
 fn announce(global: &Global, node: &Node) {
     let addresses = node.addresses();
     if global.json {
-        output::json(&json!({
-            "event": "started", "peer": node.id().peer.to_string(), "addresses": addresses,
-        }));
+        mention!(
+            "{}",
+            json!({
+                "event": "started", "peer": node.id().peer.to_string(), "addresses": addresses,
+            })
+        );
     } else {
-        println!(
+        mention!(
             "peer {} listens on {}",
             node.id().peer,
             addresses.join(", ")
         );
-        println!("hosting; try `peer create Counter --name hits` and `peer call hits increment 1`");
+        mention!("hosting; try `peer create Counter --name hits` and `peer call hits increment 1`");
     }
 }
 
@@ -136,20 +140,23 @@ fn report(global: &Global, event: &Event) {
             ),
             other => ("other", json!(other.to_string())),
         };
-        output::json(&json!({ "event": name, "detail": detail }));
+        mention!("{}", json!({ "event": name, "detail": detail }));
     } else {
-        println!("{event}");
+        mention!("{event}");
     }
 }
 
 fn print_metrics(node: &Node) {
     let metrics = node.metrics();
-    output::json(&json!({
-        "event": "metrics",
-        "gossip_events": metrics.overlay.overlay.gossip_events_received,
-        "registry_calls_after_join": metrics.overlay.registry_calls_after_join,
-        "publications": metrics.publications,
-    }));
+    mention!(
+        "{}",
+        json!({
+            "event": "metrics",
+            "gossip_events": metrics.overlay.overlay.gossip_events_received,
+            "registry_calls_after_join": metrics.overlay.registry_calls_after_join,
+            "publications": metrics.publications,
+        })
+    );
 }
 
 async fn stopped(terminate: &mut Signal, interrupt: &mut Signal) {

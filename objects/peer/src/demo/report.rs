@@ -1,5 +1,6 @@
 //! What the demo found, for people and for machines.
 
+use crate::stdout::say;
 use serde::Serialize;
 
 /// The demo's report: the last line of `peer demo --json`.
@@ -93,8 +94,8 @@ impl Report {
 
     /// The closing table.
     pub(crate) fn print(&self) {
-        let row = |what: &str, value: String| println!("  {what:<34} {value}");
-        println!();
+        let row = |what: &str, value: String| say!("  {what:<34} {value}");
+        say!();
         row("peers, objects, replicas of each", {
             format!("{}, {}, {}", self.peers, self.objects, self.replication)
         });
@@ -141,6 +142,6 @@ impl Report {
         } else {
             "A PROMISE WAS BROKEN: see the table."
         };
-        println!("\n{verdict}");
+        say!("\n{verdict}");
     }
 }

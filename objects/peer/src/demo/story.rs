@@ -10,6 +10,7 @@ use super::load::{Heard, Load};
 use super::report::{Ended, Report, Spread};
 use super::tally::Tally;
 use crate::processes::Process;
+use crate::stdout::say;
 
 /// Clients that call at once.
 const CLIENTS: u32 = 8;
@@ -321,7 +322,7 @@ impl Stage {
 
 fn say(aloud: bool, began: Instant, text: &str) {
     if aloud {
-        println!("{:>6.1} s  {text}", began.elapsed().as_secs_f64());
+        say!("{:>6.1} s  {text}", began.elapsed().as_secs_f64());
     }
 }
 
