@@ -6,7 +6,7 @@ use crate::execution::Executed;
 use crate::host::Host;
 use crate::host::effects::Effects;
 use crate::message::{Change, Message, Refusal, RegisterMessage, Reply, Request, Sighting};
-use crate::object::{Epoch, ObjectId};
+use crate::object::{Epoch, ObjectId, Version};
 use crate::outcome::{Cause, Failure};
 use crate::register::{self, Replica};
 
@@ -202,6 +202,9 @@ impl Host {
         (id, object, epoch): (u64, ObjectId, Epoch),
         fx: &mut Effects,
     ) {
+        if !register::counted(epoch, Version(0)) {
+            return;
+        }
         self.with(now, object, fx, |replica, env, out| {
             replica.recover(env, epoch, out)
         });

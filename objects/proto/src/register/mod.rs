@@ -45,6 +45,7 @@ pub use queue::{QUEUE_BYTES_MAX, QUEUE_CALLS_MAX};
 pub use replica::{Holder, LearnerStatus, ProposeError, Replica, WaitingCall};
 pub use tombstone::Tombstone;
 
+pub(crate) use possible::counted;
 pub(crate) use quorum::quorum;
 pub(crate) use replica::Role;
 

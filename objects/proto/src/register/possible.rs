@@ -1,30 +1,46 @@
 //! What no member within the rules says: such a message is dropped, whoever sent it.
 
 use crate::message::{Change, RegisterMessage, Status};
-use crate::object::Epoch;
+use crate::object::{Epoch, Version};
 use crate::register::record::well_formed;
+
+/// No object and no line of replica sets comes to so many versions or epochs, so that counting on
+/// from what somebody sent turns over nowhere.
+const COUNT_MAX: u64 = 1 << 62;
 
 impl RegisterMessage {
     /// Whether a member can have sent it: a value of an epoch is sealed into a later one, and
-    /// into a set that can be one.
+    /// into a set that can be one; versions and epochs were counted.
     #[must_use]
     pub(crate) fn is_possible(&self) -> bool {
         match self {
-            Self::Accept { epoch, change, .. } => match change {
-                Change::Full { value, .. } => leads_on(&value.status, *epoch),
-                Change::Step { status, .. } => status
-                    .as_ref()
-                    .is_none_or(|status| leads_on(status, *epoch)),
-            },
+            Self::Accept {
+                epoch,
+                version,
+                change,
+                ..
+            } => {
+                let status = match change {
+                    Change::Full { value, .. } => Some(&value.status),
+                    Change::Step { status, .. } => status.as_ref(),
+                };
+                counted(*epoch, *version) && status.is_none_or(|one| leads_on(one, *epoch))
+            }
             Self::Promised {
                 epoch, accepted, ..
-            } => {
-                let value = accepted.as_ref().and_then(|one| one.value.as_ref());
-                value.is_none_or(|value| leads_on(&value.status, *epoch))
-            }
+            } => accepted.as_ref().is_none_or(|accepted| {
+                let status = accepted.value.as_ref().map(|value| &value.status);
+                counted(*epoch, accepted.version) && status.is_none_or(|one| leads_on(one, *epoch))
+            }),
+            Self::Prepare { configuration, .. } => counted(configuration.epoch, Version(0)),
             _ => true,
         }
     }
+}
+
+/// Whether an object can have come to this epoch and version.
+pub(crate) const fn counted(epoch: Epoch, version: Version) -> bool {
+    epoch.number <= COUNT_MAX && version.0 <= COUNT_MAX
 }
 
 fn leads_on(status: &Status, epoch: Epoch) -> bool {
@@ -34,7 +50,8 @@ fn leads_on(status: &Status, epoch: Epoch) -> bool {
             first_primary,
         } => {
             let first = usize::from(*first_primary);
-            next.epoch > epoch && well_formed(next) && first < next.members.len()
+            let later = next.epoch > epoch && counted(next.epoch, Version(0));
+            later && well_formed(next) && first < next.members.len()
         }
         Status::Live | Status::Deleted => true,
     }
@@ -49,7 +66,7 @@ mod tests {
 
     use super::*;
     use crate::message::StateChange;
-    use crate::object::{Ballot, Configuration, Replica, Version};
+    use crate::object::{Ballot, Configuration, Replica};
 
     fn set(number: u64, members: &[u8]) -> Configuration {
         let member = |peer: &u8| Replica {
@@ -87,6 +104,26 @@ mod tests {
                 }),
             },
         }
+    }
+
+    /// Found with altered messages: a version that could not be counted on.
+    #[test]
+    fn what_nobody_counted_to_is_refused() {
+        let at = |number, version| RegisterMessage::Accept {
+            epoch: set(number, &[]).epoch,
+            ballot: Ballot::default(),
+            version: Version(version),
+            change: Change::Step {
+                base: Version(1),
+                state: StateChange::Kept,
+                sessions: vec![],
+                outbox: vec![],
+                status: None,
+            },
+        };
+        assert!(at(1, COUNT_MAX).is_possible());
+        assert!(!at(1, u64::MAX).is_possible());
+        assert!(!at(u64::MAX, 1).is_possible());
     }
 
     /// Found with altered messages: a record on which an object was sealed into its own past.
