@@ -134,16 +134,22 @@ impl Host {
 
     fn situation<'a>(&mut self, now: Instant, object: ObjectId, wish: &'a Wish) -> Situation<'a> {
         let me = self.world.me;
+        let (kind, version) = (&wish.kind, wish.kind_version);
         let draining = self.drain.is_some();
+        let hands_over = draining || !self.world.methods.hosts(kind, version);
         let mut standings = Vec::with_capacity(wish.configuration.members.len());
         for process in wish.configuration.processes() {
-            let leaving = self.view.process(&process).map(|m| m.record.leaving);
-            standings.push(match leaving {
-                _ if process == me && draining => Standing::Leaving,
+            let record = self.view.process(&process).map(|member| &member.record);
+            let runs = record
+                .and_then(|record| record.kind(kind))
+                .is_some_and(|hosted| hosted.version == version);
+            standings.push(match record.map(|record| record.leaving) {
+                _ if process == me && hands_over => Standing::Leaving,
                 _ if process == me => Standing::Stays,
                 _ if self.has_lost(&object, &process) => Standing::Gone,
                 Some(true) => Standing::Leaving,
-                Some(false) => Standing::Stays,
+                Some(false) if runs => Standing::Stays,
+                Some(false) => Standing::StaysIdle,
                 None if self.lost.missed(now, process) >= self.config.timings.lost_after => {
                     Standing::Gone
                 }

@@ -24,10 +24,18 @@ const STUCK: Duration = Duration::from_secs(15);
 pub(crate) enum Standing {
     /// It stays.
     Stays,
+    /// It stays, and cannot run the object: it has another version of the kind.
+    StaysIdle,
     /// It is about to leave, handing over: the set may shrink by it.
     Leaving,
     /// The view lost it for good: it is replaced, but the set does not shrink for it.
     Gone,
+}
+
+impl Standing {
+    const fn stays(self) -> bool {
+        matches!(self, Self::Stays | Self::StaysIdle)
+    }
 }
 
 /// Everything that decides about the next set of one object.
@@ -72,7 +80,7 @@ impl Situation<'_> {
     #[must_use]
     pub(crate) fn need(&self) -> Need {
         let members = self.configuration.members.len();
-        let leaves = self.count(|standing| standing != Standing::Stays);
+        let leaves = self.count(|standing| !standing.stays());
         let growth = self.target().saturating_sub(members);
         if leaves + growth > 0 {
             Need::Members(leaves + growth)
@@ -96,7 +104,7 @@ impl Situation<'_> {
         let mut ready = ready.iter().copied();
         let mut next: Vec<Replica> = Vec::new();
         for (member, standing) in self.configuration.members.iter().zip(&self.standings) {
-            if *standing == Standing::Stays {
+            if standing.stays() {
                 next.push(*member);
             } else {
                 next.extend(ready.next());
@@ -115,17 +123,19 @@ impl Situation<'_> {
         Some((next, first))
     }
 
+    /// This process if it is a member, else one that has run the object or can, else a new one.
     fn first_primary(&self, next: &[Replica]) -> Option<u8> {
-        let stays = |process: &ProcessId| {
-            let index = self.configuration.index_of(process);
-            index.is_some_and(|index| {
-                self.standings.get(usize::from(index)) == Some(&Standing::Stays)
-            })
+        let standing = |process: &ProcessId| {
+            let index = self.configuration.index_of(process)?;
+            self.standings.get(usize::from(index)).copied()
         };
-        let index = next
-            .iter()
-            .position(|member| member.process == self.me)
-            .or_else(|| next.iter().position(|member| stays(&member.process)))
+        let place = |of: &dyn Fn(&ProcessId) -> bool| {
+            let mut members = next.iter();
+            members.position(|member| of(&member.process))
+        };
+        let index = place(&|process| *process == self.me)
+            .or_else(|| place(&|process| standing(process) == Some(Standing::Stays)))
+            .or_else(|| place(&|process| standing(process).is_none()))
             .unwrap_or(0);
         u8::try_from(index).ok()
     }
@@ -277,7 +287,7 @@ mod tests {
 
     use overlay_proto::{Incarnation, PeerId};
 
-    use super::Standing::{Gone, Leaving, Stays};
+    use super::Standing::{Gone, Leaving, Stays, StaysIdle};
     use super::*;
     use crate::object::Epoch;
 
@@ -364,6 +374,17 @@ mod tests {
         let leaving = situation(&set, &[Leaving, Stays, Stays], 3);
         assert_eq!(next(&leaving, &[4]), Some((vec![4, 2, 3], 1)));
         assert_eq!(next(&leaving, &[]), Some((vec![2, 3], 0)));
+    }
+
+    #[test]
+    fn a_member_that_cannot_run_the_object_stays_and_is_not_its_first_primary() {
+        let set = set(&[1, 2, 3]);
+        let leaving = situation(&set, &[Leaving, StaysIdle, Stays], 2);
+        assert_eq!(next(&leaving, &[]), Some((vec![2, 3], 1)));
+        let crashed = situation(&set, &[Leaving, StaysIdle, Gone], 3);
+        assert_eq!(next(&crashed, &[4]), Some((vec![4, 2], 0)));
+        let whole = situation(&set, &[Stays, StaysIdle, Stays], 5);
+        assert_eq!(whole.need(), Need::Nothing);
     }
 
     #[test]
