@@ -22,6 +22,10 @@ pub enum Mutation {
     SealUnchosen,
     /// A call that failed is answered at once and leaves no version (review 1.3).
     FailuresUnshipped,
+    /// A call that fails takes the calls before it in its batch back (review 1.4).
+    RollbackToCommitted,
+    /// A replica set does not name the seal that made it.
+    SealUnnamed,
     /// A repeated call runs again.
     RepeatsRun,
     /// That a call ran is not shipped with what it did.
@@ -61,7 +65,7 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::QuorumOneLess,
         Self::QuorumOfTheLiving,
         Self::LearnersVote,
@@ -70,6 +74,8 @@ impl Mutation {
         Self::OwnValueKept,
         Self::SealUnchosen,
         Self::FailuresUnshipped,
+        Self::RollbackToCommitted,
+        Self::SealUnnamed,
         Self::RepeatsRun,
         Self::CallsUnremembered,
         Self::OldResultsTaken,

@@ -50,9 +50,10 @@ impl Replica {
                     ballot: primary.ballot,
                     version: step.version,
                 };
+                let named = env.mutation != Some(Mutation::SealUnnamed);
                 step.status = Some(Status::Sealed {
                     next: Configuration {
-                        seal: Some(seal),
+                        seal: named.then_some(seal),
                         ..proposal.next
                     },
                     first_primary: proposal.first_primary,

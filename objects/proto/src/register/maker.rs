@@ -113,6 +113,9 @@ impl Maker<'_> {
         match ran {
             Ran::Refused(cause) => refuse(&item, cause, fx),
             Ran::Failed(failure) if write => {
+                if self.mutation == Some(Mutation::RollbackToCommitted) {
+                    self.step.state = None;
+                }
                 self.record_call(item, Outcome::Failed(failure), fx);
             }
             Ran::Failed(failure) => {
