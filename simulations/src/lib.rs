@@ -7,9 +7,9 @@
 //! Modules import only leftwards in this order: `seed · panics · progress · trace · traffic ·
 //! samples · queue · conditions · network · faults · outages · churn · kernel · environment ·
 //! world`, then the environment's parts `gossip · directory · sets · surroundings · caller ·
-//! oracle · witness · invariants`, then `scenario · plot · panels`, the worlds `{membership,
-//! register, finder}` and `names`, and `figures · report · overrides · mutant · summary · trial ·
-//! run · mutants · shrink · compare · cli`.
+//! oracle · invariants · effects · witness · linearizability · coverage`, then `scenario · plot ·
+//! panels`, the worlds `{membership, register, finder}` and `names`, and `figures · report ·
+//! overrides · mutant · summary · trial · run · mutants · shrink · compare · cli`.
 #![forbid(unsafe_code)]
 
 pub mod caller;
@@ -17,7 +17,9 @@ pub mod churn;
 pub mod cli;
 pub mod compare;
 pub mod conditions;
+pub mod coverage;
 pub mod directory;
+pub mod effects;
 pub mod environment;
 pub mod faults;
 pub mod figures;
@@ -25,6 +27,7 @@ pub mod finder;
 pub mod gossip;
 pub mod invariants;
 pub mod kernel;
+pub mod linearizability;
 pub mod load;
 pub mod membership;
 pub mod mutant;

@@ -172,83 +172,21 @@ impl<O, R> History<O, R> {
         self.calls.is_empty()
     }
 
-    /// Checks the object's final `log`: the ids of the writes that took effect, in order.
-    ///
-    /// # Errors
-    /// The first promise found broken.
-    pub fn check_effects(&self, log: &[CallId]) -> Result<(), Anomaly> {
-        let places = self.one_effect_per_call(log)?;
-        self.acknowledged_never_lost(&places)?;
-        self.order_per_handle(&places)
-    }
-
-    /// Checks the log of the line that survived, where others were discarded.
-    ///
-    /// # Errors
-    /// The first promise found broken.
-    pub fn check_line(&self, log: &[CallId]) -> Result<(), Anomaly> {
-        let places = self.one_effect_per_call(log)?;
-        self.order_per_handle(&places)
-    }
-
-    /// Every effect is that of one call that was made and not denied.
-    fn one_effect_per_call(&self, log: &[CallId]) -> Result<BTreeMap<CallId, usize>, Anomaly> {
-        let broken = |detail| Err(Anomaly::new("one_effect_per_call", detail));
-        let mut places = BTreeMap::new();
-        for (place, id) in log.iter().enumerate() {
-            if let Some(first) = places.insert(*id, place) {
-                return broken(format!(
-                    "call {id} took effect at {first} and again at {place}"
-                ));
-            }
-            match self.calls.get(id) {
-                None => return broken(format!("effect of call {id}, which nobody made")),
-                Some(call) if !call.write => return broken(format!("read {id} took effect")),
-                Some(call) if call.denied() => {
-                    return broken(format!("call {id} took effect at {place} and was denied"));
-                }
-                Some(_) => {}
-            }
-        }
-        Ok(places)
-    }
-
-    /// What was acknowledged is there in the end.
-    fn acknowledged_never_lost(&self, places: &BTreeMap<CallId, usize>) -> Result<(), Anomaly> {
-        let lost = self
-            .calls
-            .values()
-            .find(|call| call.write && call.acknowledged() && !places.contains_key(&call.id));
-        match lost {
-            Some(call) => Err(Anomaly::new(
-                "acknowledged_never_lost",
-                format!("call {} was acknowledged and is not in the log", call.id),
-            )),
-            None => Ok(()),
-        }
-    }
-
-    /// Calls through one handle take effect in the order made. Ids of one handle's calls grow.
-    fn order_per_handle(&self, places: &BTreeMap<CallId, usize>) -> Result<(), Anomaly> {
-        let mut newest: BTreeMap<u64, (usize, CallId)> = BTreeMap::new();
-        for call in self.calls.values() {
-            let Some(&place) = places.get(&call.id) else {
-                continue;
-            };
-            if let Some((before, earlier)) = newest.insert(call.handle, (place, call.id))
-                && before > place
-            {
-                return Err(Anomaly::new(
-                    "order_per_handle",
-                    format!(
-                        "handle {}: call {} took effect at {place}, before the earlier call \
-                         {earlier} at {before}",
-                        call.handle, call.id
-                    ),
-                ));
-            }
-        }
-        Ok(())
+    /// Invocations and returns in order of time; at equal times invocations come first, since
+    /// the calls overlap then. True marks a return.
+    #[must_use]
+    pub fn moments(&self) -> Vec<(Instant, bool, &Call<O, R>)> {
+        let mut moments: Vec<_> = self
+            .calls()
+            .flat_map(|call| {
+                let returned = call.end.as_ref().map(|end| (end.at, true, call));
+                [Some((call.invoked, false, call)), returned]
+                    .into_iter()
+                    .flatten()
+            })
+            .collect();
+        moments.sort_by_key(|(at, returned, call)| (*at, *returned, call.id));
+        moments
     }
 }
 
@@ -277,51 +215,6 @@ mod tests {
             }
         }
         history
-    }
-
-    fn broken(history: &History<(), u32>, log: &[CallId]) -> &'static str {
-        history.check_effects(log).unwrap_err().property
-    }
-
-    #[test]
-    fn accepts_what_was_promised() {
-        let history = history(&[
-            (1, 1, Some(Class::Ok(0))),
-            (2, 1, Some(Class::NotExecuted)),
-            (3, 2, Some(Class::Indeterminate)),
-            (4, 1, Some(Class::Executed)),
-            (5, 2, None),
-        ]);
-        assert_eq!(history.check_effects(&[1, 4]), Ok(()));
-        assert_eq!(history.check_effects(&[1, 3, 4, 5]), Ok(()));
-        assert_eq!(history.check_effects(&[3, 1, 5, 4]), Ok(()));
-    }
-
-    #[test]
-    fn catches_a_lost_acknowledged_write() {
-        for class in [Class::Ok(1), Class::Executed] {
-            let history = history(&[(1, 1, Some(class)), (2, 1, None)]);
-            assert_eq!(broken(&history, &[2]), "acknowledged_never_lost");
-        }
-    }
-
-    #[test]
-    fn catches_a_second_effect_a_phantom_and_an_effect_of_a_denied_call() {
-        let history = history(&[
-            (1, 1, Some(Class::Indeterminate)),
-            (2, 1, Some(Class::NotExecuted)),
-            (3, 1, Some(Class::Failed)),
-        ]);
-        for log in [&[1, 1][..], &[9], &[2], &[3]] {
-            assert_eq!(broken(&history, log), "one_effect_per_call", "{log:?}");
-        }
-    }
-
-    #[test]
-    fn catches_calls_of_one_handle_out_of_order() {
-        let history = history(&[(1, 7, None), (2, 8, None), (3, 7, None)]);
-        assert_eq!(history.check_effects(&[2, 1, 3]), Ok(()));
-        assert_eq!(broken(&history, &[3, 2, 1]), "order_per_handle");
     }
 
     #[test]

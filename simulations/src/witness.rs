@@ -7,8 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 
-use overlay_proto::Instant;
-
+use crate::invariants::no_stale_read;
 use crate::oracle::{Anomaly, Call, CallId, Class, History};
 
 /// The sequential object that the calls must look like.
@@ -35,7 +34,7 @@ type CallOf<M> = Call<<M as Model>::Operation, <M as Model>::Output>;
 /// The first anomaly found.
 pub fn check<M: Model>(initial: &M, history: &HistoryOf<M>, log: &[CallId]) -> Result<(), Anomaly> {
     versions_follow_the_log::<M>(history, log)?;
-    versions_follow_time::<M>(history)?;
+    no_stale_read::check(history)?;
     let states = replay(initial, history, log)?;
     let mut sweep = Sweep {
         places: log
@@ -114,55 +113,6 @@ fn versions_follow_the_log<M: Model>(
     Ok(())
 }
 
-/// Invocations and returns in order of time; at equal times invocations come first, since the
-/// calls overlap then.
-fn moments<M: Model>(history: &HistoryOf<M>) -> Vec<(Instant, bool, &CallOf<M>)> {
-    let mut moments: Vec<_> = history
-        .calls()
-        .flat_map(|call| {
-            let returned = call.end.as_ref().map(|end| (end.at, true, call));
-            [Some((call.invoked, false, call)), returned]
-                .into_iter()
-                .flatten()
-        })
-        .collect();
-    moments.sort_by_key(|(at, returned, call)| (*at, *returned, call.id));
-    moments
-}
-
-/// A call made after another one returned claims a later version, a read the same or later;
-/// and it is answered by the same replica set or a later one.
-fn versions_follow_time<M: Model>(history: &HistoryOf<M>) -> Result<(), Anomaly> {
-    let (mut version, mut epoch) = (None, None);
-    let mut floors = BTreeMap::new();
-    for (_, returned, call) in moments::<M>(history) {
-        if !returned {
-            floors.insert(call.id, (version, epoch));
-            continue;
-        }
-        let Some(witness) = call.end.as_ref().and_then(|end| end.witness) else {
-            continue;
-        };
-        let (old_version, old_epoch) = floors.get(&call.id).copied().unwrap_or_default();
-        let stale = old_version.is_some_and(|(floor, _)| {
-            witness.version < floor || call.write && witness.version == floor
-        });
-        if stale || old_epoch.is_some_and(|(floor, _)| witness.epoch < floor) {
-            return Err(Anomaly::new(
-                "no_stale_read",
-                format!(
-                    "call {} claims {witness:?}; before it was made, these had returned \
-                     (version, call) {old_version:?} and (epoch, call) {old_epoch:?}",
-                    call.id
-                ),
-            ));
-        }
-        version = version.max(Some((witness.version, call.id)));
-        epoch = epoch.max(Some((witness.epoch, call.id)));
-    }
-    Ok(())
-}
-
 /// The sweep by time: every call must fit between what had returned before it was made and
 /// what was made after it returned.
 struct Sweep<M> {
@@ -178,7 +128,7 @@ impl<M: Model> Sweep<M> {
     fn run(&mut self, history: &HistoryOf<M>) -> Result<(), Anomaly> {
         let mut floor = 0;
         let mut floors = BTreeMap::new();
-        for (_, returned, call) in moments::<M>(history) {
+        for (_, returned, call) in history.moments() {
             if !returned {
                 floors.insert(call.id, floor);
                 self.check_write(call, floor)?;
@@ -239,7 +189,7 @@ impl<M: Model> Sweep<M> {
             return Ok(Some(place));
         }
         let property = if (low..=high).any(|p| fits(&p)) {
-            "no_stale_read"
+            no_stale_read::NAME
         } else {
             "results_of_the_model"
         };

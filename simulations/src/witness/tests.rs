@@ -1,5 +1,7 @@
 //! Hand-made histories of a counter: good ones pass, each kind of violation is caught.
 
+use overlay_proto::Instant;
+
 use super::*;
 use crate::oracle::{End, Witness};
 
