@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::coverage;
 use crate::report::Report;
 
 /// Invariants that say that something ends or is served again: what they find is stuck, not
@@ -47,6 +48,8 @@ pub struct Summary {
     pub events: u64,
     /// Simulated time, hours.
     pub simulated_hours: f64,
+    /// How often each turn of events came that such runs must bring about.
+    pub coverage: BTreeMap<&'static str, u64>,
     /// Everything that the runs counted.
     pub counters: BTreeMap<&'static str, u64>,
 }
@@ -69,6 +72,7 @@ impl Summary {
         for (name, count) in &report.counters {
             *self.counters.entry(name).or_default() += count;
         }
+        self.coverage = coverage::of(&self.counters);
         let counted = |name| self.counters.get(name).copied().unwrap_or_default();
         self.ops = counted("operations checked");
         self.crashes = counted("crashes");

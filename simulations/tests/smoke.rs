@@ -1,10 +1,12 @@
 //! The smoke scenario, and 500 seeds of each core.
 
+use simulations::coverage;
 use simulations::run::Plan;
 use simulations::scenario::Scenario;
+use simulations::summary::Summary;
 
 /// Runs seeds of a scenario, in which these things must have happened, besides faults.
-fn sweep(name: &str, seeds: u64, reached: &[&str]) {
+fn sweep(name: &str, seeds: u64, reached: &[&str]) -> Summary {
     let plan = Plan::new(name, Scenario::named(name).unwrap());
     let mut reports = Vec::new();
     plan.sweep(0, seeds, 2, |report| {
@@ -17,13 +19,13 @@ fn sweep(name: &str, seeds: u64, reached: &[&str]) {
         panic!("\n{failed}");
     }
     assert_eq!(reports.len() as u64, seeds);
+    let mut summary = Summary::new(name);
+    reports.iter().for_each(|report| summary.add(report));
     for needed in ["crashes", "pauses", "leaves"].iter().chain(reached) {
-        let total: u64 = reports
-            .iter()
-            .filter_map(|report| report.counters.get(*needed))
-            .sum();
+        let total = summary.counters.get(*needed).copied().unwrap_or_default();
         assert!(total > seeds / 10, "only {total} {needed} in {seeds} seeds");
     }
+    summary
 }
 
 #[test]
@@ -45,7 +47,16 @@ fn register() {
 #[test]
 fn replication() {
     let reached = ["cuts", "takeovers", "reconfigurations"];
-    sweep("replication", 300, &reached);
+    let summary = sweep("replication", 300, &reached);
+    let unreached: Vec<&str> = coverage::ALL
+        .into_iter()
+        .filter(|name| summary.coverage.get(name).copied().unwrap_or_default() == 0)
+        .collect();
+    assert!(unreached.is_empty(), "never reached: {unreached:?}");
+    let searched = summary.counters.get("histories searched");
+    assert!(searched.is_some_and(|count| *count > 10), "{searched:?}");
+    let given_up = summary.counters.get("searches given up");
+    assert_eq!(given_up, None, "searches that came to no end");
 }
 
 #[test]

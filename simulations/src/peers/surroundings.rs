@@ -15,7 +15,7 @@ use crate::environment::{Ending, Environment, Start, Transmitted};
 use crate::membership::WORLD_START_UNIX_MS;
 use crate::membership::messages::{introduction, protocol};
 use crate::register::hints::hosted_kinds;
-use crate::register::journal;
+use crate::register::journal::{self, KIND_VERSION};
 use crate::surroundings::{look_up, protocol as protocol_of_objects, publish, wake};
 use crate::trace::RunningHash;
 
@@ -153,10 +153,15 @@ impl Environment<Peer> for Peers {
         let seed = start.seed.value();
         let overlay = Overlay::new(config, keys, start.process, Role::Member, seed);
         let config = self.config.clone();
-        let objects = Objects::new(config, start.process, journal::shared(true), seed);
+        let objects = Objects::new(
+            config,
+            start.process,
+            journal::shared(Some(KIND_VERSION)),
+            seed,
+        );
         let announcement = Announcement {
             addresses: vec![format!("/memory/{}", start.node + 1)],
-            kinds: hosted_kinds(),
+            kinds: hosted_kinds(KIND_VERSION),
             capacity: CAPACITY,
             ..Announcement::default()
         };

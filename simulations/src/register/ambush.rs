@@ -232,7 +232,12 @@ impl Register {
         (0..self.hosts).filter(|host| *host != node).collect()
     }
 
-    fn leased_id(&self, object: usize) -> Option<ObjectId> {
+    /// Both ways between a node and every other host.
+    pub(super) fn pairs_with_hosts(&self, node: u32) -> Vec<(u32, u32)> {
+        both_ways(node, &self.other_hosts(node))
+    }
+
+    pub(super) fn leased_id(&self, object: usize) -> Option<ObjectId> {
         let tracked = &self.objects[object];
         let reference = tracked.reference.as_ref()?;
         (tracked.kind == LEASED).then_some(reference.id)

@@ -1,7 +1,7 @@
 //! The end of a run: the last reads, and what must be true of every object then.
 
 use objects_proto::caller::HandleId;
-use objects_proto::objects::Objects;
+use objects_proto::object::{Epoch, ObjectId};
 use overlay_proto::Duration;
 
 use super::journal::{Operation, STALE, WEAK};
@@ -63,12 +63,21 @@ impl Register {
             kernel.count("expired", counted.expired);
         }
         kernel.check("equal_copies", copies::equal_copies(kernel));
-        self.count_forgetting(kernel);
+        Self::cover_forgetting(kernel);
         for object in &self.objects {
             kernel.count("calls", object.history.len() as u64);
             if let Err(anomaly) = object.check() {
                 kernel.violate(anomaly.property, anomaly.detail);
                 kernel.concerning(object.reference.as_ref().map(|reference| reference.id));
+            }
+            Self::search(kernel, object);
+            let stuck = object
+                .reference
+                .as_ref()
+                .filter(|one| self.is_held_up(kernel, &one.id));
+            if stuck.is_some() && !object.may_be_lost() {
+                kernel.count("objects held by another version alone", 1);
+                continue;
             }
             match (&object.reference, &object.log, object.may_be_lost()) {
                 (None, _, _) => kernel.count("objects never created", 1),
@@ -89,16 +98,21 @@ impl Register {
         }
     }
 
-    /// How often the rules about forgotten tombstones came to bear.
-    fn count_forgetting(&self, kernel: &mut ObjectsKernel) {
-        let mut counted = [0, 0];
-        for node in kernel.running() {
-            let counters = kernel.machine(node).map(Objects::counters);
-            let counters = counters.unwrap_or_default();
-            counted[0] += counters.tombstones_forgotten;
-            counted[1] += counters.sleepers;
-        }
-        kernel.count("tombstones forgotten", counted[0]);
-        kernel.count("sleepers that outlived them", counted[1]);
+    /// Whether of the newest set only the host with another version has the object: that one
+    /// cannot run it, and nobody else can go on.
+    fn is_held_up(&self, kernel: &ObjectsKernel, object: &ObjectId) -> bool {
+        let replicas = kernel.running().filter_map(|node| {
+            let replica = kernel.machine(node)?.replica(object)?;
+            Some((
+                replica.configuration().epoch,
+                node,
+                replica.is_installed_member(),
+            ))
+        });
+        let replicas: Vec<_> = replicas.collect();
+        let newest = replicas.iter().map(|(epoch, ..)| *epoch).max();
+        let holds = |(epoch, _, holds): &&(Epoch, u32, bool)| *holds && Some(*epoch) == newest;
+        let mut holders = replicas.iter().filter(holds).peekable();
+        holders.peek().is_some() && holders.all(|(_, node, _)| self.newer == Some(*node))
     }
 }

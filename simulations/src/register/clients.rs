@@ -20,31 +20,20 @@ const REST_MAX: Duration = Duration::from_secs(18);
 
 impl Register {
     pub(super) fn create(&mut self, kernel: &mut ObjectsKernel, object: usize) {
-        let Some((node, process)) = self.any_running(kernel, self.hosts) else {
+        let Some((mut node, mut process)) = self.any_running(kernel, self.hosts) else {
             kernel.alarm(Duration::from_secs(1), Alarm::Create(object));
             return;
         };
+        let (creator, members) = self.founders(kernel, object);
+        if let Some((at, one)) = creator.and_then(|at| Some((at, kernel.process(at)?))) {
+            (node, process) = (at, one);
+        }
         let (id, handle) = (self.name(), HandleId(self.name()));
         let ticket = self.ticket(id, process, Purpose::Create(object));
         let kind = self.objects[object].kind;
-        let members = self.twin_of(kernel, object);
         let journal = &self.objects[object].initial;
         let command = workload::create(ticket, handle, (kind, self.factor), journal, members);
         kernel.command(node, Duration::ZERO, command);
-    }
-
-    /// Members for an object with an odd number in a run with ambushes: the primary and a backup
-    /// of the object before it, and somebody else between them.
-    fn twin_of(&mut self, kernel: &ObjectsKernel, object: usize) -> Option<Vec<ProcessId>> {
-        self.ambushes.as_ref().filter(|_| object % 2 == 1)?;
-        let reference = self.objects[object - 1].reference.as_ref()?;
-        let twins: Vec<ProcessId> = reference.configuration.as_ref()?.processes().collect();
-        let hosts = kernel.running().filter(|node| *node < self.hosts);
-        let others = hosts.filter_map(|node| kernel.process(node));
-        let others: Vec<ProcessId> = others.filter(|one| !twins.contains(one)).collect();
-        let other = self.dice.pick(&others).copied();
-        let (primary, backup) = (*twins.first()?, *twins.get(1)?);
-        Some(vec![primary, other?, backup])
     }
 
     /// The client at a place makes a call, if it is its turn.
@@ -123,6 +112,26 @@ impl Register {
         Some((process, handle))
     }
 
+    /// The object's clients are on this node from now on.
+    pub(super) fn call_from(&mut self, kernel: &ObjectsKernel, object: usize, node: u32) {
+        let Some(process) = kernel.process(node) else {
+            return;
+        };
+        for place in 0..self.places.len() {
+            let there = self.places[place]
+                .handle
+                .is_some_and(|(at, _)| at == process);
+            if self.places[place].object == object && !there {
+                let handle = Some((process, HandleId(self.name())));
+                self.places[place] = Place {
+                    object,
+                    handle,
+                    open: 0,
+                };
+            }
+        }
+    }
+
     pub(super) fn created(
         &mut self,
         kernel: &mut ObjectsKernel,
@@ -137,6 +146,8 @@ impl Register {
                     self.objects[object].sets.established(configuration, runs);
                 }
                 self.objects[object].reference = Some(reference);
+                self.begin_chain(kernel, object);
+                self.half_made(kernel, object);
             }
             None => kernel.alarm(Duration::from_secs(1), Alarm::Create(object)),
         }
@@ -153,6 +164,9 @@ impl Register {
             return;
         };
         let now = kernel.now();
+        if let Purpose::Nested = purpose {
+            return self.nested_ended(kernel, ticket, completion);
+        }
         match (purpose, workload::ended(now, completion)) {
             (_, Err(detail)) => kernel.violate("results_of_the_model", detail),
             (Purpose::Call { place, object }, Ok(end)) => {
@@ -180,7 +194,7 @@ impl Register {
                     kernel.note(u32::MAX, || format!("audit of {object}: {completion:?}"));
                 }
             }
-            (Purpose::Create(_), Ok(_)) => {
+            (Purpose::Create(_) | Purpose::Nested, Ok(_)) => {
                 kernel.violate("one_end_per_call", "a creation completed as a call");
             }
         }

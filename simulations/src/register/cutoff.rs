@@ -10,7 +10,9 @@ use super::{Alarm, ObjectsKernel, Register};
 use crate::faults::Fault;
 use crate::seed::Dice;
 
-/// Share of the aimed faults that put a member to sleep.
+/// Share of the aimed faults that begin a vigil, where one can be kept.
+const VIGILS: f64 = 0.8;
+/// Share of the other aimed faults that put a member to sleep.
 const SLEEPERS: f64 = 0.25;
 /// A primary in weak mode executes nothing any more when it heard nobody for 10 s; what was under
 /// way may be heard for 20 s more.
@@ -28,7 +30,9 @@ impl Register {
     /// Aims a fault, and plans the next one.
     pub(super) fn aim(&mut self, kernel: &mut ObjectsKernel) {
         let mut dice = kernel.seed().child("cut-off").nth(self.names).dice();
-        if dice.chance(SLEEPERS) {
+        if dice.chance(VIGILS) && self.begin_vigil(kernel, &mut dice) {
+            // It has its own script.
+        } else if dice.chance(SLEEPERS) {
             self.let_a_member_sleep(kernel, &mut dice);
         } else {
             self.cut_some_primary_off(kernel, &mut dice);
@@ -61,10 +65,7 @@ impl Register {
         if kernel.now() + outage >= self.ambushed_until() {
             return;
         }
-        let hosts = (0..self.hosts).filter(|host| *host != primary);
-        let pairs: Vec<(u32, u32)> = hosts
-            .flat_map(|host| [(primary, host), (host, primary)])
-            .collect();
+        let pairs = self.pairs_with_hosts(primary);
         kernel.fault(Duration::ZERO, Fault::Cut(pairs.clone()));
         kernel.fault(outage, Fault::Mend(pairs));
         kernel.count("primaries cut off", 1);
@@ -92,10 +93,7 @@ impl Register {
         kernel.fault(Duration::ZERO, Fault::Pause(*sleeper));
         kernel.fault(SLEEP, Fault::Resume(*sleeper));
         for (turn, other) in (0_u32..).zip(others) {
-            let hosts = (0..self.hosts).filter(|host| host != other);
-            let pairs: Vec<(u32, u32)> = hosts
-                .flat_map(|host| [(*other, host), (host, *other)])
-                .collect();
+            let pairs = self.pairs_with_hosts(*other);
             kernel.fault(REPLACED * turn, Fault::Cut(pairs.clone()));
             kernel.fault(REPLACED * (turn + 1) - GAP, Fault::Mend(pairs));
         }

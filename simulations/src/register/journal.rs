@@ -30,8 +30,10 @@ pub const STALE: &str = "StaleJournal";
 pub const WEAK: &str = "WeakJournal";
 /// All names.
 pub const KINDS: [&str; 4] = [KIND, LEASED, STALE, WEAK];
-/// The kinds' version.
+/// The kinds' version that clients make and call.
 pub const KIND_VERSION: u32 = 1;
+/// A later one, which takes no object of the earlier one.
+pub const NEWER_VERSION: u32 = 2;
 
 /// What clients call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +46,10 @@ pub enum Operation {
     AppendMixing(CallId, u64),
     /// The same by a method that is marked deterministic and draws the ballast.
     AppendGuessing(CallId, u64),
+    /// The same by an asynchronous method that first calls another object.
+    Transfer(CallId, u64),
+    /// What a transfer calls: a write that changes nothing.
+    Receive(CallId),
     /// A write that says no.
     Refuse(CallId),
     /// Reads the log.
@@ -61,6 +67,8 @@ impl Operation {
             Self::AppendSlowly(..) => "append_slowly",
             Self::AppendMixing(..) => "append_mixing",
             Self::AppendGuessing(..) => "append_guessing",
+            Self::Transfer(..) => "transfer",
+            Self::Receive(_) => "receive",
             Self::Refuse(_) => "refuse",
             Self::Read => "read",
             Self::ReadSlowly => "read_slowly",
@@ -68,12 +76,14 @@ impl Operation {
     }
 
     /// Every operation with these arguments.
-    const fn all(id: CallId, by: u64) -> [Self; 7] {
+    const fn all(id: CallId, by: u64) -> [Self; 9] {
         [
             Self::Append(id, by),
             Self::AppendSlowly(id, by),
             Self::AppendMixing(id, by),
             Self::AppendGuessing(id, by),
+            Self::Transfer(id, by),
+            Self::Receive(id),
             Self::Refuse(id),
             Self::Read,
             Self::ReadSlowly,
@@ -82,6 +92,10 @@ impl Operation {
 
     const fn is_slow(&self) -> bool {
         matches!(self, Self::AppendSlowly(..) | Self::ReadSlowly)
+    }
+
+    const fn is_asynchronous(&self) -> bool {
+        self.is_slow() || matches!(self, Self::Transfer(..))
     }
 
     /// Whether it may change the journal.
@@ -105,8 +119,9 @@ impl Operation {
             Self::Append(id, by)
             | Self::AppendSlowly(id, by)
             | Self::AppendMixing(id, by)
-            | Self::AppendGuessing(id, by) => (id, by),
-            Self::Refuse(id) => (id, 0),
+            | Self::AppendGuessing(id, by)
+            | Self::Transfer(id, by) => (id, by),
+            Self::Refuse(id) | Self::Receive(id) => (id, 0),
             Self::Read | Self::ReadSlowly => (0, 0),
         };
         codec::encode(&pair).unwrap_or_default().into()
@@ -131,20 +146,22 @@ impl Model for Journal {
             Operation::Append(id, by)
             | Operation::AppendSlowly(id, by)
             | Operation::AppendMixing(id, by)
-            | Operation::AppendGuessing(id, by) => {
+            | Operation::AppendGuessing(id, by)
+            | Operation::Transfer(id, by) => {
                 let (entries, sum) = self.append(id, by);
                 Output::Appended(entries, sum)
             }
-            Operation::Refuse(_) | Operation::Read | Operation::ReadSlowly => {
-                Output::Log(self.log().to_vec())
-            }
+            Operation::Receive(_)
+            | Operation::Refuse(_)
+            | Operation::Read
+            | Operation::ReadSlowly => Output::Log(self.log().to_vec()),
         }
     }
 }
 
-/// The kinds that a node hosts: the journals, or nothing.
+/// The kinds that a node hosts: the journals in this version, or nothing.
 #[derive(Clone, Copy, Debug)]
-pub struct Hosted(pub bool);
+pub struct Hosted(pub Option<u32>);
 
 impl Methods for Hosted {
     fn method(&self, kind: &str, version: u32, id: MethodId) -> Option<MethodInfo> {
@@ -154,7 +171,7 @@ impl Methods for Hosted {
             .filter(|_| self.hosts(kind, version))
             .map(|operation| MethodInfo {
                 write: operation.writes(),
-                asynchronous: operation.is_slow(),
+                asynchronous: operation.is_asynchronous(),
                 deterministic: matches!(
                     operation,
                     Operation::AppendMixing(..) | Operation::AppendGuessing(..)
@@ -163,7 +180,7 @@ impl Methods for Hosted {
     }
 
     fn hosts(&self, kind: &str, version: u32) -> bool {
-        self.0 && KINDS.contains(&kind) && version == KIND_VERSION
+        self.0 == Some(version) && KINDS.contains(&kind)
     }
 
     fn reads(&self, kind: &str, _: u32) -> Reads {
@@ -177,8 +194,8 @@ impl Methods for Hosted {
 
 /// Shares what a node hosts with its machine.
 #[must_use]
-pub fn shared(hosts: bool) -> Arc<Hosted> {
-    Arc::new(Hosted(hosts))
+pub fn shared(version: Option<u32>) -> Arc<Hosted> {
+    Arc::new(Hosted(version))
 }
 
 /// Runs an execution, also one that a backup runs again: how long it takes, and its results.

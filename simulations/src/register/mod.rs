@@ -1,18 +1,25 @@
 //! The object layer in the world: clients call journals while hosts crash, freeze and are cut
 //! off; afterwards nothing acknowledged is missing and nothing was done twice.
 
+mod alarm;
 pub mod ambush;
 mod audit;
 mod clients;
 mod copies;
+mod coverage;
 mod cutoff;
 pub(crate) mod figures;
+mod founding;
+mod half_made;
 pub mod hints;
 pub mod journal;
 mod known;
+mod search;
 mod standing;
 pub mod state;
 pub mod tracked;
+mod transfers;
+mod vigil;
 mod weak;
 pub mod workload;
 
@@ -29,13 +36,20 @@ use objects_proto::objects::Objects;
 use objects_proto::register::Mutation;
 use overlay_proto::{Duration, Instant, ProcessId};
 
+pub use self::alarm::Alarm;
+use self::alarm::Purpose;
 use self::ambush::Ambushes;
+use self::coverage::Coverage;
+use self::half_made::HalfMade;
 use self::hints::Hints;
 use self::tracked::Tracked;
+use self::transfers::Transfer;
+use self::vigil::Vigil;
 use self::workload::Place;
 use crate::directory::{Directory, DirectoryConditions};
 use crate::environment::{Ending, Environment, Start, Transmitted};
 use crate::faults::Fault;
+use crate::invariants::caps_hold;
 use crate::kernel::Kernel;
 use crate::scenario::Scenario;
 use crate::seed::{Dice, Seed};
@@ -57,36 +71,11 @@ const COMPARE_EVERY: u64 = 128;
 
 type ObjectsKernel = Kernel<Objects, Alarm>;
 
-/// What the register environment wakes itself for.
-#[derive(Clone, Copy, Debug)]
-pub enum Alarm {
-    /// A process looks at the membership.
-    Look(ProcessId),
-    /// An object is to be created.
-    Create(usize),
-    /// A client may call.
-    Work(usize),
-    /// An ambush may be laid.
-    Ambush,
-    /// A primary may be cut off.
-    CutOff,
-    /// The final reads begin.
-    Audit,
-    /// Everything is judged.
-    Judge,
-}
-
-/// What a ticket was for.
-#[derive(Clone, Copy, Debug)]
-enum Purpose {
-    Create(usize),
-    Call { place: usize, object: usize },
-    Audit(usize),
-}
-
 /// The environment of object machines.
 pub struct Register {
     hosts: u32,
+    /// The host that has a newer version of all kinds, if one has.
+    newer: Option<u32>,
     mutation: Option<Mutation>,
     factor: u8,
     config: ObjectsConfig,
@@ -94,11 +83,17 @@ pub struct Register {
     hints: Hints,
     directory: Directory<ObjectId, Bytes>,
     ambushes: Option<Ambushes>,
+    /// Hosts forget their tombstones within seconds.
+    forgetful: bool,
+    vigil: Option<Vigil>,
+    half: Option<HalfMade>,
     /// Links repeat what is lost on the way.
     lossy: bool,
     objects: Vec<Tracked>,
     places: Vec<Place>,
     tickets: BTreeMap<Ticket, (ProcessId, Purpose)>,
+    transfers: BTreeMap<Ticket, Transfer>,
+    coverage: Coverage,
     names: u64,
     handled: u64,
     pace: Duration,
@@ -120,6 +115,7 @@ pub fn run(
     let mut environment = Register::new(nodes, seed, mutation, ambushes);
     environment.lossy = plan.conditions.loss > 0.0;
     let mut world = World::new(nodes, plan.conditions, seed, keep, environment);
+    Coverage::begin(&mut world.kernel);
     for node in 0..nodes {
         world.fault(&Fault::Start(node));
     }
@@ -134,7 +130,7 @@ pub fn run(
             .alarm(Duration::from_secs(3), Alarm::Work(place));
     }
     world.kernel.alarm(Duration::from_secs(4), Alarm::Ambush);
-    world.kernel.alarm(Duration::from_secs(8), Alarm::CutOff);
+    world.kernel.alarm(Duration::from_secs(5), Alarm::CutOff);
     world.schedule(&plan);
     // A violation stays in the kernel, where the caller finds it with the last events.
     let _violation = world
@@ -146,6 +142,7 @@ impl Register {
     fn new(nodes: u32, seed: Seed, mutation: Option<Mutation>, ambushes: Option<Ambushes>) -> Self {
         let mut dice = seed.child("register").dice();
         let hosts = nodes.saturating_sub(CLIENTS).max(1);
+        let newer = founding::newer_host(seed, hosts);
         let objects = dice.between(1, 4) as usize;
         let places = objects * dice.between(1, 3) as usize;
         let factor = match dice.below(10) {
@@ -160,12 +157,16 @@ impl Register {
         [config.timings.session_idle, config.client.session_rest] = expiry;
         Self {
             hosts,
+            newer,
             mutation,
             factor,
-            config,
-            hints: Hints::new(hosts, seed),
+            hints: Hints::new(hosts, seed).with_newer(newer),
             directory: Directory::new(conditions, seed),
             ambushes,
+            forgetful: config.timings.tombstones <= workload::TOMBSTONES_MAX,
+            vigil: None,
+            half: None,
+            config,
             lossy: false,
             objects: tracked::of_all_kinds(&mut dice, &mut sizes, objects),
             places: (0..places)
@@ -176,9 +177,11 @@ impl Register {
                 })
                 .collect(),
             tickets: BTreeMap::new(),
+            transfers: BTreeMap::new(),
+            coverage: Coverage::default(),
             names: 0,
             handled: 0,
-            pace: Duration::from_millis(dice.between(120, 800)),
+            pace: Duration::from_millis(dice.between(110, 740)),
             dice,
             healed_at: None,
         }
@@ -208,7 +211,8 @@ impl Environment<Objects> for Register {
     type Alarm = Alarm;
 
     fn start(&mut self, _kernel: &mut ObjectsKernel, start: Start) -> Objects {
-        let methods = journal::shared(start.node < self.hosts);
+        let version = self.hints.version_of(start.node);
+        let methods = journal::shared((start.node < self.hosts).then_some(version));
         let config = self.config.clone();
         let mut machine = Objects::new(config, start.process, methods, start.seed.value());
         machine.mutate(self.mutation);
@@ -240,12 +244,7 @@ impl Environment<Objects> for Register {
                 }
             }
             Event::Completed { ticket, completion } => self.completed(kernel, ticket, &completion),
-            Event::Execute(execution) => {
-                self.executes_weak(kernel, node, &execution);
-                let (took, executed) = journal::execute(&execution, &mut self.dice);
-                kernel.count("executions", 1);
-                kernel.command(node, took, Command::Executed(executed));
-            }
+            Event::Execute(execution) => self.execute(kernel, node, execution),
             Event::Lookup(object) => look_up(kernel, &mut self.directory, node, object),
             Event::Publish {
                 object,
@@ -264,6 +263,7 @@ impl Environment<Objects> for Register {
             } => {
                 kernel.count("reconfigurations", 1);
                 self.check_leases(kernel);
+                self.coverage.reconfigured(kernel, object, &configuration);
                 if let Some(tracked) = self.tracked(&object) {
                     let runs = |one: &ProcessId| kernel.runs(one);
                     tracked.sets.established(&configuration, runs);
@@ -293,6 +293,7 @@ impl Environment<Objects> for Register {
                     return;
                 }
                 self.watch_weak(kernel, node);
+                self.cover_leases(kernel, node);
                 if !kernel.paused(node)
                     && let Some(view) = self.hints.look(kernel, node)
                 {
@@ -304,6 +305,8 @@ impl Environment<Objects> for Register {
             Alarm::Work(place) => self.work(kernel, place),
             Alarm::Ambush => self.ambush(kernel),
             Alarm::CutOff => self.aim(kernel),
+            Alarm::HalfMade(object) => self.give_half_up(kernel, object),
+            Alarm::Vigil => self.keep_vigil(kernel),
             Alarm::Audit => self.audit(kernel),
             Alarm::Judge => self.judge(kernel),
         }
@@ -315,6 +318,10 @@ impl Environment<Objects> for Register {
             && let Some(machine) = kernel.machine(node)
         {
             machine.check_invariants();
+            if let Some(process) = kernel.process(node) {
+                let caps = caps_hold::check(process, machine.tables());
+                kernel.check(caps_hold::NAME, caps);
+            }
             self.check_leases(kernel);
         }
         if self.handled.is_multiple_of(COMPARE_EVERY) {
@@ -329,6 +336,10 @@ impl Environment<Objects> for Register {
         }
         self.watch_seals(kernel, node);
         self.watch_weak(kernel, node);
+        self.check_chain(kernel, node);
+        self.cover_wins(kernel, node);
+        self.lose_newcomers(kernel, node);
+        self.watch_half(kernel, node);
     }
 
     fn leave(&mut self, kernel: &mut ObjectsKernel, node: u32) {
@@ -337,6 +348,8 @@ impl Environment<Objects> for Register {
 
     fn ended(&mut self, kernel: &mut ObjectsKernel, process: ProcessId, _how: Ending) {
         self.hints.ended(process);
+        self.cover_end(kernel, &process);
+        self.end_transfers(&process);
         let now = kernel.now();
         for object in &mut self.objects {
             object.losses.ended(now, process);
@@ -357,6 +370,7 @@ impl Environment<Objects> for Register {
     }
 
     fn resumed(&mut self, kernel: &mut ObjectsKernel, node: u32, slept: Duration) {
+        self.cover_thaw(kernel, node);
         wake(kernel, &mut self.dice, node, slept);
     }
 

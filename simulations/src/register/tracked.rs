@@ -7,6 +7,7 @@ use overlay_proto::Instant;
 use super::journal::{KIND, LEASED, Operation, Output, STALE, WEAK};
 use super::state::Journal;
 use super::workload;
+use crate::invariants::configurations_chain::Chain;
 use crate::invariants::losses_reported::Losses;
 use crate::oracle::{Anomaly, CallId, Class, History};
 use crate::seed::Dice;
@@ -20,6 +21,8 @@ pub struct Tracked {
     pub kind: &'static str,
     /// What it begins as.
     pub initial: Journal,
+    /// The first process that is to join it dies before it does.
+    pub loses_newcomer: bool,
     /// The reference that its creation gave.
     pub reference: Option<RawRef>,
     /// Nobody calls it before this.
@@ -30,6 +33,8 @@ pub struct Tracked {
     pub losses: Losses,
     /// Its replica sets.
     pub sets: ReplicaSets,
+    /// How they follow from each other.
+    pub chain: Chain,
     /// The log that the final read saw.
     pub log: Option<Vec<CallId>>,
 }
@@ -41,11 +46,13 @@ impl Tracked {
         Self {
             kind,
             initial: Journal::default(),
+            loses_newcomer: false,
             reference: None,
             quiet_until: Instant::ZERO,
             history: History::default(),
             losses: Losses::default(),
             sets: ReplicaSets::default(),
+            chain: Chain::default(),
             log: None,
         }
     }

@@ -17,6 +17,12 @@ use crate::seed::Dice;
 /// Most calls that one handle has open.
 pub const OPEN_MAX: u32 = 4;
 
+/// How long hosts keep their tombstones in the runs in which they forget them soon, at most.
+pub const TOMBSTONES_MAX: Duration = Duration::from_secs(5);
+
+/// How long they then wait until they replace who is missed, at most.
+const LOST_AFTER_MAX: Duration = Duration::from_secs(5);
+
 /// A client's place: one handle after another on one object.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -29,11 +35,12 @@ pub struct Place {
 }
 
 /// Draws how the hosts are configured: in many runs they forget their tombstones within seconds,
-/// or keep few, so that sleepers outlive them.
+/// or keep few, so that sleepers outlive them, and replace sooner who is missed.
 pub fn config(dice: &mut Dice) -> ObjectsConfig {
     let mut config = ObjectsConfig::default();
     if dice.chance(0.5) {
-        config.timings.tombstones = Duration::from_millis(dice.between(20, 5_000));
+        config.timings.lost_after = dice.duration(Duration::from_secs(1), LOST_AFTER_MAX);
+        config.timings.tombstones = dice.duration(Duration::from_millis(20), TOMBSTONES_MAX);
     }
     if dice.chance(0.1) {
         config.limits.tombstones = dice.between(1, 4) as usize;
@@ -45,7 +52,8 @@ pub fn config(dice: &mut Dice) -> ObjectsConfig {
 pub fn draw(dice: &mut Dice, id: CallId) -> Operation {
     let by = dice.between(1, 9);
     match dice.below(40) {
-        0..=12 => Operation::Append(id, by),
+        0 => Operation::Transfer(id, by),
+        1..=12 => Operation::Append(id, by),
         13..=18 => Operation::AppendMixing(id, by),
         19 => Operation::AppendGuessing(id, by),
         20..=21 => Operation::AppendSlowly(id, by),
