@@ -48,6 +48,8 @@ pub(crate) struct Happened {
     pub(crate) at: u64,
     /// Objects whose primary it struck.
     pub(crate) primaries: Vec<usize>,
+    /// What the network was like.
+    pub(crate) weather: Way,
 }
 
 impl Fault {
@@ -95,9 +97,11 @@ impl Field {
         if matches!(fault, Fault::Kill | Fault::Leave) {
             self.whole_again().await;
         }
-        if self.dice.chance(BAD_WEATHER) {
-            self.bad_weather();
-        }
+        let weather = if self.dice.chance(BAD_WEATHER) {
+            self.bad_weather()
+        } else {
+            Way::default()
+        };
         let (host, primaries) = self.aim().await;
         let [low, high] = HOLDS_MS;
         let hold = Duration::from_millis(self.dice.between(low, high));
@@ -105,6 +109,7 @@ impl Field {
             fault,
             at: now(),
             primaries,
+            weather,
         });
         match fault {
             Fault::Kill => self.kill(host).await?,
@@ -161,7 +166,7 @@ impl Field {
         (host, struck.map(|(object, _)| object).collect())
     }
 
-    fn bad_weather(&mut self) {
+    fn bad_weather(&mut self) -> Way {
         let slow = self.dice.chance(0.6);
         let millis = |dice: &mut Dice, high| Duration::from_millis(dice.between(1, high));
         let (fault, way) = if slow {
@@ -186,7 +191,9 @@ impl Field {
             fault,
             at: now(),
             primaries: Vec::new(),
+            weather: way,
         });
+        way
     }
 
     async fn kill(&mut self, host: usize) -> Result<(), String> {

@@ -1,9 +1,13 @@
 //! Figures out of histories: how calls ended, and how long objects were without service.
 
 use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
 
 use crate::faults::{Fault, Happened};
 use crate::history::{Class, Line};
+use crate::task::Role;
 
 /// How many calls ended how.
 pub(crate) fn outcomes(lines: &[Line]) -> BTreeMap<&'static str, u64> {
@@ -24,11 +28,87 @@ pub(crate) fn outcomes(lines: &[Line]) -> BTreeMap<&'static str, u64> {
     counted
 }
 
-/// For each kill and each stop of an object's primary, how long it took until a call that was
-/// made after it returned, milliseconds.
-pub(crate) fn failovers(faults: &[Happened], lines: &[Line]) -> BTreeMap<Fault, Vec<f64>> {
+/// How long an object was without service after its primary was killed or stopped.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Failover {
+    /// The object's number among those of the run.
+    pub object: usize,
+    /// What it is.
+    pub role: Role,
+    /// What happened to its primary.
+    pub fault: &'static str,
+    /// When, seconds after the first fault.
+    pub at_s: f64,
+    /// Time until a call that was made after the fault returned, milliseconds.
+    pub took_ms: f64,
+    /// Time between the fault before it and this one, milliseconds.
+    pub after_other_ms: Option<f64>,
+    /// What the network was like.
+    pub weather: String,
+}
+
+impl fmt::Display for Failover {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            object,
+            role,
+            fault,
+            at_s,
+            took_ms,
+            weather,
+            ..
+        } = self;
+        write!(
+            f,
+            "{took_ms:.0} ms: object {object}, {role:?}, {fault} at {at_s:.1} s, "
+        )?;
+        if let Some(other) = self.after_other_ms {
+            write!(f, "{other:.0} ms after another fault, ")?;
+        }
+        write!(f, "network {weather}")
+    }
+}
+
+/// One for each object whose primary was struck by `fault`, the slowest first.
+pub(crate) fn failovers(
+    fault: Fault,
+    roles: &[Role],
+    faults: &[Happened],
+    lines: &[Line],
+) -> Vec<Failover> {
+    let returned = returned(lines);
+    let begin = faults.first().map_or(0, |first| first.at);
+    let mut found = Vec::new();
+    for (index, happened) in faults.iter().enumerate() {
+        if happened.fault != fault {
+            continue;
+        }
+        let before = index.checked_sub(1).and_then(|index| faults.get(index));
+        for object in &happened.primaries {
+            let calls = returned.get(object).into_iter().flatten();
+            let after = calls.filter(|(made, _)| *made >= happened.at);
+            let first = after.map(|(_, at)| *at).min();
+            let (Some(first), Some(role)) = (first, roles.get(*object)) else {
+                continue;
+            };
+            found.push(Failover {
+                object: *object,
+                role: *role,
+                fault: fault.name(),
+                at_s: millis(begin, happened.at) / 1e3,
+                took_ms: millis(happened.at, first),
+                after_other_ms: before.map(|before| millis(before.at, happened.at)),
+                weather: happened.weather.to_string(),
+            });
+        }
+    }
+    found.sort_by(|a, b| b.took_ms.total_cmp(&a.took_ms));
+    found
+}
+
+/// By object: when each call that returned was made, and when it returned.
+fn returned(lines: &[Line]) -> BTreeMap<usize, Vec<(u64, u64)>> {
     let mut begun = BTreeMap::new();
-    // By object: when each call that returned was made, and when it returned.
     let mut returned: BTreeMap<usize, Vec<(u64, u64)>> = BTreeMap::new();
     for line in lines {
         match line {
@@ -42,19 +122,11 @@ pub(crate) fn failovers(faults: &[Happened], lines: &[Line]) -> BTreeMap<Fault, 
             }
         }
     }
-    let mut took: BTreeMap<Fault, Vec<f64>> = BTreeMap::new();
-    let counts = |one: &&Happened| matches!(one.fault, Fault::Kill | Fault::Stop);
-    for fault in faults.iter().filter(counts) {
-        for object in &fault.primaries {
-            let calls = returned.get(object).into_iter().flatten();
-            let after = calls.filter(|(made, _)| *made >= fault.at);
-            if let Some(first) = after.map(|(_, at)| *at).min() {
-                let millis = (first - fault.at) as f64 / 1e3;
-                took.entry(fault.fault).or_default().push(millis);
-            }
-        }
-    }
-    took
+    returned
+}
+
+fn millis(from: u64, to: u64) -> f64 {
+    (to - from) as f64 / 1e3
 }
 
 /// The value that 99 of 100 do not exceed; of fewer than 100 the largest.
@@ -69,6 +141,7 @@ pub(crate) fn p99(values: &[f64]) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::history::What;
+    use crate::weather::Way;
 
     #[test]
     fn a_failover_ends_with_the_first_call_made_after_it() {
@@ -101,8 +174,11 @@ mod tests {
             fault: Fault::Kill,
             at: 1_000,
             primaries: vec![0],
+            weather: Way::default(),
         };
-        assert_eq!(failovers(&[fault], &lines)[&Fault::Kill], [2.0]);
+        let found = failovers(Fault::Kill, &[Role::Log, Role::Log], &[fault], &lines);
+        let took: Vec<(usize, f64)> = found.iter().map(|one| (one.object, one.took_ms)).collect();
+        assert_eq!(took, [(0, 2.0)]);
     }
 
     #[test]

@@ -18,6 +18,8 @@ mod switch;
 mod task;
 mod weather;
 
+pub use figures::Failover;
 pub use life::{Life, live};
 pub use report::Report;
 pub use run::{Options, Outcome, run};
+pub use task::Role;

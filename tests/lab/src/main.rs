@@ -7,8 +7,9 @@ use lab::{Life, Options, Outcome};
 
 /// Real peers in network namespaces, under real faults. Needs root, `ip` and /dev/net/tun.
 ///
-/// Exit codes: 0 every promise held, 1 one did not, 2 the lab itself failed. What this machine
-/// cannot do is printed as skipped.
+/// Exit codes: 0 every promise held, 1 one did not, 2 the lab itself failed, 130 interrupted. What
+/// this machine cannot do is printed as skipped, with 0. Ctrl-C ends a run and removes what it
+/// made.
 #[derive(Parser)]
 #[command(name = "lab", version)]
 struct Cli {
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
             println!("skipped: {why}");
             ExitCode::SUCCESS
         }
+        Ok(Outcome::Interrupted) => ExitCode::from(130),
         Ok(Outcome::Ran(report)) => {
             if json {
                 println!("{}", report.json());

@@ -5,13 +5,14 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::faults::Fault;
 use crate::field::Field;
-use crate::figures::p99;
+use crate::figures::{Failover, p99};
 use crate::run::Options;
 
 /// Promised from the loss of a primary until a call is served again, milliseconds.
 const FAILOVER_MAX_MS: f64 = 3_000.0;
+/// So many failovers are listed.
+const SLOWEST: usize = 5;
 /// With fewer faults than one in so many seconds, a run proves little.
 const SECONDS_PER_FAULT_MAX: u64 = 6;
 
@@ -38,13 +39,15 @@ pub struct Report {
     pub failover_stop_p99_ms: Option<f64>,
     /// Kills and stops of primaries that were measured.
     pub failovers: usize,
+    /// The slowest of them.
+    pub slowest: Vec<Failover>,
     /// Frames forwarded.
     pub frames: u64,
     /// Those of them that overtook an earlier one.
     pub frames_reordered: u64,
     /// Promises that were broken.
     pub violations: Vec<String>,
-    /// Where the histories are, after a failure.
+    /// Where the histories are, if they stay.
     pub histories: Option<String>,
 }
 
@@ -66,6 +69,7 @@ impl Report {
             failover_kill_p99_ms: None,
             failover_stop_p99_ms: None,
             failovers: 0,
+            slowest: Vec::new(),
             frames,
             frames_reordered,
             violations: field.violations.clone(),
@@ -73,11 +77,15 @@ impl Report {
         }
     }
 
-    pub(crate) fn failovers(&mut self, took: &BTreeMap<Fault, Vec<f64>>) {
-        let of = |fault| took.get(&fault).map(Vec::as_slice).unwrap_or_default();
-        self.failover_kill_p99_ms = p99(of(Fault::Kill));
-        self.failover_stop_p99_ms = p99(of(Fault::Stop));
-        self.failovers = of(Fault::Kill).len() + of(Fault::Stop).len();
+    /// Takes the times after kills and after stops, the slowest first.
+    pub(crate) fn failovers(&mut self, kills: &[Failover], stops: &[Failover]) {
+        let times = |of: &[Failover]| of.iter().map(|one| one.took_ms).collect::<Vec<f64>>();
+        self.failover_kill_p99_ms = p99(&times(kills));
+        self.failover_stop_p99_ms = p99(&times(stops));
+        self.failovers = kills.len() + stops.len();
+        self.slowest = [kills, stops].concat();
+        self.slowest.sort_by(|a, b| b.took_ms.total_cmp(&a.took_ms));
+        self.slowest.truncate(SLOWEST);
     }
 
     /// Whether there were enough faults to prove anything.
@@ -124,6 +132,9 @@ impl fmt::Display for Report {
             told(self.failover_stop_p99_ms),
             self.failovers
         )?;
+        for slow in &self.slowest {
+            writeln!(f, "    {slow}")?;
+        }
         if !self.enough_faults() {
             writeln!(f, "  TOO FEW FAULTS")?;
         }
@@ -132,10 +143,11 @@ impl fmt::Display for Report {
         }
         if let Some(folder) = &self.histories {
             writeln!(f, "  histories: {folder}")?;
-            writeln!(f, "  REPRODUCE: lab --seed {}", self.seed)?;
         }
         if self.holds() {
             writeln!(f, "  every promise held")?;
+        } else {
+            writeln!(f, "  DRAW THE SAME FAULTS: lab --seed {}", self.seed)?;
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use simulations::seed::Seed;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::faults::Fault;
 use crate::field::{Field, PATIENCE};
@@ -43,7 +44,7 @@ pub struct Options {
     /// Peers that host objects, besides one client that no fault touches.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(5..=9))]
     pub peers: u8,
-    /// Where the histories go; they stay after a failure.
+    /// Where the histories go, and stay. Otherwise they stay after a failure only.
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
     /// Print the report as one line of JSON.
@@ -55,15 +56,34 @@ pub struct Options {
 pub enum Outcome {
     /// This machine cannot do it, and why.
     Skipped(String),
+    /// SIGINT or SIGTERM came; all processes and namespaces are gone.
+    Interrupted,
     /// It ran.
     Ran(Box<Report>),
 }
 
-/// Runs the lab. `program` is this package's binary.
+/// Runs the lab, until its end or until this process gets SIGINT or SIGTERM. `program` is this
+/// package's binary.
 ///
 /// # Errors
 /// In words, if the lab itself failed: a process did not start, a history cannot be read.
 pub fn run(options: &Options, program: &Path) -> Result<Outcome, String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        // Before anything is made that has to be removed.
+        let caught = |kind| signal(kind).map_err(|error| error.to_string());
+        let mut interrupt = caught(SignalKind::interrupt())?;
+        let mut terminate = caught(SignalKind::terminate())?;
+        tokio::select! {
+            biased;
+            _ = interrupt.recv() => Ok(Outcome::Interrupted),
+            _ = terminate.recv() => Ok(Outcome::Interrupted),
+            ran = run_to_end(options, program) => ran,
+        }
+    })
+}
+
+async fn run_to_end(options: &Options, program: &Path) -> Result<Outcome, String> {
     let (hosts, ports) = match Hosts::make(usize::from(options.peers) + 1) {
         Ok(made) => made,
         Err(problem) => return Ok(Outcome::Skipped(problem)),
@@ -71,26 +91,48 @@ pub fn run(options: &Options, program: &Path) -> Result<Outcome, String> {
     let random = history::now() ^ u64::from(std::process::id()) << 40;
     let number = options.seed.unwrap_or(random % 1_000_000);
     let seed = Seed::new(number);
-    let folder = options
-        .folder
-        .clone()
-        .unwrap_or_else(|| std::env::temp_dir().join(format!("pydo-lab-{}", std::process::id())));
-    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    eprintln!("seed {number}, histories in {}", folder.display());
+    let folder = Folder::make(options.folder.clone())?;
+    eprintln!("seed {number}, histories in {}", folder.path.display());
     let switch = Switch::start(ports, seed);
-    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
     let seconds = Duration::from_secs(options.seconds);
-    let mut report = runtime.block_on(async {
-        let mut field = Field::start(hosts, switch, program, &folder, seed).await?;
-        carry_out(&mut field, seconds, options).await
-    })?;
+    let mut field = Field::start(hosts, switch, program, &folder.path, seed).await?;
+    let mut report = carry_out(&mut field, seconds, options).await?;
     report.seed = number;
-    if report.violations.is_empty() {
-        std::fs::remove_dir_all(&folder).map_err(|error| error.to_string())?;
-    } else {
-        report.histories = Some(folder.display().to_string());
+    if options.folder.is_some() || !report.holds() {
+        report.histories = Some(folder.keep());
     }
     Ok(Outcome::Ran(Box::new(report)))
+}
+
+/// Where the histories are; removed when this is dropped, unless the user named it.
+struct Folder {
+    path: PathBuf,
+    stays: bool,
+}
+
+impl Folder {
+    fn make(named: Option<PathBuf>) -> Result<Self, String> {
+        let stays = named.is_some();
+        let own = || std::env::temp_dir().join(format!("pydo-lab-{}", std::process::id()));
+        let path = named.unwrap_or_else(own);
+        std::fs::create_dir_all(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self { path, stays })
+    }
+
+    fn keep(mut self) -> String {
+        self.stays = true;
+        self.path.display().to_string()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if !self.stays
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
+            eprintln!("{}: {error}", self.path.display());
+        }
+    }
 }
 
 async fn carry_out(
@@ -102,9 +144,10 @@ async fn carry_out(
     let roles = roles.flat_map(|(role, count)| std::iter::repeat_n(role, count));
     field.create(roles.collect()).await?;
     field.work_everywhere().await;
-    let end = Instant::now() + seconds;
-    while Instant::now() < end {
+    let begin = Instant::now();
+    while begin.elapsed() < seconds {
         let fault = Fault::draw(&mut field.dice);
+        eprintln!("{:>4} s: {}", begin.elapsed().as_secs(), fault.name());
         field.carry_out(fault).await?;
     }
     field.calm().await?;
@@ -121,7 +164,9 @@ async fn carry_out(
     let mut report = Report::of(options, field);
     report.ops = checked;
     report.outcomes = figures::outcomes(&lines);
-    report.failovers(&figures::failovers(&field.faults, &lines));
+    let roles: Vec<Role> = field.things.iter().map(|thing| thing.role).collect();
+    let of = |fault| figures::failovers(fault, &roles, &field.faults, &lines);
+    report.failovers(&of(Fault::Kill), &of(Fault::Stop));
     Ok(report)
 }
 

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 
 /// What a shared object of the lab is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(crate) enum Role {
-    /// A [`Log`](crate::kinds::Log).
+pub enum Role {
+    /// Keeps every call's id in its order.
     Log,
-    /// A [`LeasedLog`](crate::kinds::LeasedLog).
+    /// The same, read under leases.
     LeasedLog,
     /// A counter.
     Counter,

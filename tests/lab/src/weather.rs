@@ -1,5 +1,6 @@
 //! What becomes of a frame on its way from one port to another.
 
+use std::fmt;
 use std::time::Duration;
 
 /// The way from one port to another.
@@ -13,6 +14,20 @@ pub(crate) struct Way {
     pub(crate) delay: Duration,
     /// Up to so much more, drawn for each frame: a later one may overtake.
     pub(crate) jitter: Duration,
+}
+
+impl fmt::Display for Way {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.cut {
+            return f.write_str("cut");
+        }
+        if *self == Self::default() {
+            return f.write_str("quiet");
+        }
+        let (delay, jitter) = (self.delay.as_millis(), self.jitter.as_millis());
+        let loss = self.loss * 100.0;
+        write!(f, "{delay} ms and up to {jitter} more, {loss:.0} % lost")
+    }
 }
 
 /// All ways of a network.
