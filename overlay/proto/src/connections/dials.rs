@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 
 use crate::config::ConnectionsConfig;
-use crate::id::PeerId;
+use crate::id::{PeerId, ProcessId};
 use crate::tables::Table;
 use crate::time::Instant;
 
@@ -12,8 +12,16 @@ const FAILURES_MAX: usize = 1024;
 
 #[derive(Clone, Copy, Debug)]
 enum Dial {
-    Pending { until: Instant, failures: u32 },
-    Paused { until: Instant, failures: u32 },
+    Pending {
+        until: Instant,
+        failures: u32,
+        /// Whom it is meant for, if it is a member.
+        member: Option<ProcessId>,
+    },
+    Paused {
+        until: Instant,
+        failures: u32,
+    },
 }
 
 /// All dials of this node.
@@ -54,7 +62,8 @@ impl Dials {
     }
 
     /// Starts a dial, if none of this peer is under way or failed lately and there is room.
-    pub fn start(&mut self, now: Instant, peer: PeerId) -> bool {
+    /// `member`: the process that should answer, if the view has one.
+    pub fn start(&mut self, now: Instant, peer: PeerId, member: Option<ProcessId>) -> bool {
         if self.pending >= self.config.dials_max {
             return false;
         }
@@ -66,7 +75,12 @@ impl Dials {
             None => 0,
         };
         let until = now + self.config.dial_timeout;
-        self.dials.insert(peer, Dial::Pending { until, failures });
+        let dial = Dial::Pending {
+            until,
+            failures,
+            member,
+        };
+        self.dials.insert(peer, dial);
         self.pending += 1;
         true
     }
@@ -79,16 +93,19 @@ impl Dials {
     }
 
     /// A dial of this peer failed, or its link was lost. The pause doubles each time; `jitter`
-    /// of 0 to 255 makes it up to half longer, so that peers do not dial in step.
-    pub fn failed(&mut self, now: Instant, peer: PeerId, jitter: u8) {
-        let failures = match self.dials.remove(&peer) {
-            Some(Dial::Pending { failures, .. }) => {
+    /// of 0 to 255 makes it up to half longer, so that peers do not dial in step. Returns the
+    /// member that the dial was meant for: it tells nothing of a process that came later.
+    pub fn failed(&mut self, now: Instant, peer: PeerId, jitter: u8) -> Option<ProcessId> {
+        let (failures, member) = match self.dials.remove(&peer) {
+            Some(Dial::Pending {
+                failures, member, ..
+            }) => {
                 self.pending = self.pending.saturating_sub(1);
-                failures
+                (failures, member)
             }
-            Some(Dial::Paused { failures, .. }) => failures,
-            None if self.dials.len() >= FAILURES_MAX => return,
-            None => 0,
+            Some(Dial::Paused { failures, .. }) => (failures, None),
+            None if self.dials.len() >= FAILURES_MAX => return None,
+            None => (0, None),
         };
         let doubled = self.config.backoff_min * (1 << failures.min(16));
         let pause = doubled.min(self.config.backoff_max);
@@ -100,6 +117,7 @@ impl Dials {
                 failures: failures.saturating_add(1),
             },
         );
+        member
     }
 
     /// Gives up dials without an answer and forgets failures of long ago.
@@ -107,7 +125,9 @@ impl Dials {
         let forget = self.config.backoff_max;
         let pending = &mut self.pending;
         self.dials.retain(|_, dial| match *dial {
-            Dial::Pending { until, failures } if until <= now => {
+            Dial::Pending {
+                until, failures, ..
+            } if until <= now => {
                 *pending = pending.saturating_sub(1);
                 *dial = Dial::Paused {
                     until: now,

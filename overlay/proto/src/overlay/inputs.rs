@@ -235,10 +235,9 @@ impl Overlay {
         out: &mut impl Outbox,
     ) {
         let jitter = self.rng.random();
-        self.dials.failed(now, peer, jitter);
+        let member = self.dials.failed(now, peer, jitter);
         self.contacts.failed(&peer);
-        let process = self.membership.entry(&peer).map(|entry| entry.process());
-        if let Some(process) = process.filter(|process| !self.links.is_up(process)) {
+        if let Some(process) = member.filter(|process| !self.links.is_up(process)) {
             let cx = &mut Cx {
                 now,
                 links: &self.links,

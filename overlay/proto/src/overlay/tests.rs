@@ -1,6 +1,7 @@
 //! Stories of whole overlays in a small world: links with latency, gossip that may get lost,
 //! processes that crash, freeze and come back.
 
+mod evidence;
 mod flood;
 mod hostile;
 mod noise;

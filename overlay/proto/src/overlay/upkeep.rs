@@ -97,7 +97,7 @@ impl Overlay {
                 .is_some_and(|entry| entry.is_living());
             if member || self.links.has_peer(&peer) {
                 self.contacts.remove(&peer);
-            } else if dialled < CONTACTS_AT_ONCE && self.dials.start(now, peer) {
+            } else if dialled < CONTACTS_AT_ONCE && self.dials.start(now, peer, None) {
                 dialled += 1;
                 self.membership.counters_mut().dials += 1;
                 out.emit(Event::Dial { peer, addresses });
@@ -143,7 +143,8 @@ impl Overlay {
             return;
         };
         let addresses = entry.member.record.addresses.clone();
-        if !self.links.has_peer(peer) && self.dials.start(now, *peer) {
+        let member = entry.is_living().then(|| entry.process());
+        if !self.links.has_peer(peer) && self.dials.start(now, *peer, member) {
             self.membership.counters_mut().dials += 1;
             out.emit(Event::Dial {
                 peer: *peer,
