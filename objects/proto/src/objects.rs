@@ -17,7 +17,7 @@ use crate::config::ObjectsConfig;
 use crate::creation::{CreationEffects, Creations};
 use crate::host::{Counters, Effects, Host, Recoveries, SharedMethods};
 use crate::machine::{Command, Creation, Event, Ticket, Timer};
-use crate::message::{Message, Sighting};
+use crate::message::Message;
 use crate::object::ObjectId;
 use crate::outcome::Cause;
 use crate::register::{Mutation, Replica};
@@ -98,12 +98,6 @@ impl Objects {
     #[must_use]
     pub fn replica(&self, object: &ObjectId) -> Option<&Replica> {
         self.host.replica(object)
-    }
-
-    /// What this process knows of an object's place: its replica's, its tombstone's, or nothing.
-    #[must_use]
-    pub fn sighting(&self, object: &ObjectId) -> Sighting {
-        self.host.sighting(object)
     }
 
     /// Whether this process may answer reads of an object at `now` without asking anybody,

@@ -1,3 +1,5 @@
+//! Histories of a register, known ones and random ones.
+
 use super::*;
 use crate::seed::{Dice, Seed};
 

@@ -1,9 +1,16 @@
-//! What a description says that its object's primary does not know.
+//! What a process says of an object: its place, and what its primary does not know.
 
 use super::Objects;
-use crate::message::Description;
+use crate::message::{Description, Sighting};
+use crate::object::ObjectId;
 
 impl Objects {
+    /// What this process knows of an object's place: its replica's, its tombstone's, or nothing.
+    #[must_use]
+    pub fn sighting(&self, object: &ObjectId) -> Sighting {
+        self.host.sighting(object)
+    }
+
     /// Adds the names of the methods, as a member that hosts the kind announces them.
     pub(super) fn name_methods(&self, description: &mut Description) {
         let members = description.configuration.processes();
