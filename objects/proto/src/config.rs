@@ -53,8 +53,8 @@ pub struct Timings {
     /// (design review 3.1).
     pub deadlock: Duration,
     /// Term of the leases that this node asks for as a primary of kinds with lease reads; zero
-    /// for none (reliability research 3.3: 3 s). A dead primary of such a kind is replaced when
-    /// the rest of it is over. At most [`TERM_MAX`](crate::lease::TERM_MAX).
+    /// for none. A dead primary of such a kind is replaced when the rest of it is over, so it is a
+    /// second shorter than a failover may take. At most [`TERM_MAX`](crate::lease::TERM_MAX).
     pub lease: Duration,
     /// A lease in use is renewed this often.
     pub lease_renewal: Duration,
@@ -133,8 +133,8 @@ impl Default for Timings {
             drain: Duration::from_secs(10),
             survey: Duration::from_secs(1),
             deadlock: Duration::from_millis(100),
-            lease: Duration::from_secs(3),
-            lease_renewal: Duration::from_secs(1),
+            lease: Duration::from_secs(2),
+            lease_renewal: Duration::from_millis(600),
             lease_idle: Duration::from_secs(5),
             session_idle: Duration::from_secs(600),
             nested_kept: Duration::from_secs(600),

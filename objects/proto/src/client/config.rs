@@ -10,7 +10,12 @@ pub struct ClientConfig {
     pub patience: Duration,
     /// Pause after the first round of asking where a primary is, while it is known to be gone.
     pub search_pause_min: Duration,
-    /// Longest pause between such rounds.
+    /// Longest pause between such rounds while a takeover may be on its way: whoever took over
+    /// is found within it.
+    pub search_pause_takeover: Duration,
+    /// A search counts as one for a takeover on its way for so long (design: failover in 3 s).
+    pub takeover_max: Duration,
+    /// Longest pause between later rounds.
     pub search_pause_max: Duration,
     /// The oldest call of a handle is sent again to a primary that is alive but has left it
     /// unanswered for this long.
@@ -56,6 +61,8 @@ impl Default for ClientConfig {
         Self {
             patience: Duration::from_millis(300),
             search_pause_min: Duration::from_millis(100),
+            search_pause_takeover: Duration::from_millis(300),
+            takeover_max: Duration::from_secs(3),
             search_pause_max: Duration::from_secs(1),
             probe_after: Duration::from_secs(1),
             retry_pause_min: Duration::from_millis(25),

@@ -7,10 +7,10 @@ use bytes::Bytes;
 use overlay_proto::{Duration, Instant, LinkDown, ProcessId};
 use rand_chacha::rand_core::Rng;
 
-use super::Client;
 use super::call::CallId;
 use super::effects::ClientEffects;
 use super::place::{Learned, Search};
+use super::{Client, ClientConfig};
 use crate::directory::{DirectoryRecord, RECORDS_MAX};
 use crate::message::{Message, Sighting};
 use crate::object::ObjectId;
@@ -163,7 +163,8 @@ impl Client {
         let Some(search) = &mut place.search else {
             return;
         };
-        let pause = pause(&self.config, search.rounds, stalled);
+        let age = now.since(search.began);
+        let pause = pause(&self.config, (search.rounds, age), stalled);
         search.next_at = now + pause * (80 + jitter) / 100;
         let unanswered = known.is_empty()
             || (search.rounds > 0 && !search.answered)
@@ -269,13 +270,19 @@ impl Client {
     }
 }
 
-/// The pause after a round: short while the primary is known to be gone, growing with each.
-fn pause(config: &super::ClientConfig, rounds: u32, stalled: bool) -> Duration {
+/// The pause after a round: short while the primary is known to be gone, growing with each, and
+/// not beyond what a takeover allows before that had its time.
+fn pause(config: &ClientConfig, (rounds, age): (u32, Duration), stalled: bool) -> Duration {
     let first = if stalled {
         config.patience
     } else {
         config.search_pause_min
     };
+    let longest = if age < config.takeover_max {
+        config.search_pause_takeover
+    } else {
+        config.search_pause_max
+    };
     let grown = (0..rounds.min(16)).fold(first, |pause, _| pause * 3 / 2);
-    grown.min(config.search_pause_max)
+    grown.min(longest)
 }

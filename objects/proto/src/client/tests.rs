@@ -195,6 +195,23 @@ fn calls_keep_their_order_over_a_takeover() {
 }
 
 #[test]
+fn a_primary_that_takes_over_late_is_found_soon() {
+    for took in (500..=2_900).step_by(150) {
+        let mut world = World::new();
+        world.write(1);
+        world.settle();
+        let ticket = world.write(2);
+        world.gone.insert(process(1));
+        world.cut(process(1));
+        world.run(Duration::from_millis(took));
+        assert!(!world.ended.contains_key(&ticket), "after {took} ms");
+        world.object.primary = 3;
+        world.run(Duration::from_millis(400));
+        assert!(world.ended.contains_key(&ticket), "after {took} ms");
+    }
+}
+
+#[test]
 fn a_frozen_primary_is_complained_of_and_left() {
     let mut world = World::new();
     world.write(1);

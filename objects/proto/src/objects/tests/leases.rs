@@ -70,8 +70,30 @@ fn a_dead_primary_is_replaced_when_its_leases_are_over() {
     let handle = HandleId(77);
     assert_eq!(cluster.call(caller, handle, (&reference, "add", 1)), Ok(6));
     let took = cluster.now.since(killed_at);
-    assert!(took > Duration::from_millis(2_500), "{took:?}");
-    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert!(took > Duration::from_millis(1_900), "{took:?}");
+}
+
+#[test]
+fn a_dead_or_frozen_primary_with_leases_is_replaced_within_three_seconds() {
+    for seed in 200..240 {
+        let (mut cluster, reference, handle, primary) = leased(seed);
+        for _ in 0..seed % 7 {
+            cluster.run(Duration::from_millis(370));
+            let target = (&reference, "get", 0);
+            assert_eq!(cluster.call(0, handle, target), Ok(5));
+        }
+        let caller = (0..4).find(|node| *node != primary).unwrap();
+        let lost_at = cluster.now;
+        if seed % 2 == 0 {
+            cluster.kill(primary);
+        } else {
+            cluster.freeze(primary);
+        }
+        let handle = HandleId(77);
+        assert_eq!(cluster.call(caller, handle, (&reference, "add", 1)), Ok(6));
+        let took = cluster.now.since(lost_at);
+        assert!(took < Duration::from_secs(3), "seed {seed}: {took:?}");
+    }
 }
 
 #[test]
