@@ -162,7 +162,7 @@ impl World {
                 hosts: true,
                 executions: Vec::new(),
                 notes: Vec::new(),
-                leases: Leases::new(&Timings::default(), &Limits::default()),
+                leases: Leases::new(&leases(), &Limits::default()),
                 stamp: 10,
                 floor: 0,
                 buried: 0,
@@ -522,5 +522,14 @@ pub(super) fn run(execution: &Execution, salt: u8) -> Executed {
         object: execution.object,
         key: execution.key,
         ran,
+    }
+}
+
+/// The leases that the stories are told with.
+fn leases() -> Timings {
+    Timings {
+        lease: Duration::from_secs(3),
+        lease_renewal: Duration::from_secs(1),
+        ..Timings::default()
     }
 }
