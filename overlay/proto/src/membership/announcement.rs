@@ -58,16 +58,18 @@ impl Membership {
     }
 
     /// Others believe something of this node up to `sequence` that is not so: says the
-    /// contrary at a higher one, now or as soon as the last refutation is old enough.
+    /// contrary at a higher one, now or as soon as the last refutation is old enough. While
+    /// most of those that this node watches answer it badly, others are right to do without it:
+    /// it stays silent until they answer in time again.
     pub(super) fn refute<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, sequence: u64) {
         if sequence < self.sequence || self.own.is_none() {
             return;
         }
         let interval = self.config.refutation_interval;
-        if self
+        let lately = self
             .refuted_at
-            .is_some_and(|at| cx.now.since(at) < interval)
-        {
+            .is_some_and(|at| cx.now.since(at) < interval);
+        if lately || self.probes.mostly_failing() {
             self.to_refute = self.to_refute.max(Some(sequence));
             return;
         }

@@ -26,8 +26,13 @@ impl Membership {
         }
         for target in self.watched() {
             let heard = cx.links.last_heard(&target);
-            if heard.is_none_or(|at| cx.now.since(at) >= period / 2) {
+            let doubtful = self.probes.conclude(cx.now, &target, heard);
+            if doubtful || heard.is_none_or(|at| cx.now.since(at) >= period / 2) {
                 self.probe(cx, target);
+                self.probe_judged(cx, target);
+            }
+            if self.probes.is_failing(&target) {
+                self.suspect(cx, target, false);
             }
         }
     }
@@ -150,12 +155,16 @@ impl Membership {
         }
     }
 
-    /// Something arrived from `process`: our own doubt about it is settled.
+    /// Something arrived from `process`: our own doubt about it is settled, unless it is that
+    /// what arrives is late again and again.
     pub fn on_heard<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, process: &ProcessId) {
         if !self.suspicions.has_vote(process, &self.me) {
             return;
         }
         self.tell_suspected(cx, *process);
+        if self.probes.is_failing(process) {
+            return;
+        }
         if self.suspicions.withdraw(process, &self.me) {
             self.clear(process);
         }
@@ -191,6 +200,16 @@ impl Membership {
         let suspected = self.suspicions.sequence(&target);
         self.counters.probes_sent += 1;
         cx.out.send(target, Message::Probe { nonce, suspected });
+    }
+
+    /// Probes a watched member beside a probe that is under way for long already, to know
+    /// whether it answers in time.
+    fn probe_judged<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, target: ProcessId) {
+        if let Some(nonce) = self.probes.start_judged(cx.now, &target) {
+            let suspected = self.suspicions.sequence(&target);
+            self.counters.probes_sent += 1;
+            cx.out.send(target, Message::Probe { nonce, suspected });
+        }
     }
 
     /// A direct probe failed: asks others to try, if there are any.

@@ -109,8 +109,8 @@ impl Membership {
         let Some(entry) = self.table.living_process(&process) else {
             return;
         };
-        let muted = self.probes.muted(cx.now, &process);
-        if process == self.me || self.role == Role::Client || self.own.is_none() || muted {
+        let quiet = self.probes.muted(cx.now, &process) || self.probes.mostly_failing();
+        if process == self.me || self.role == Role::Client || self.own.is_none() || quiet {
             return;
         }
         let sequence = entry.sequence;

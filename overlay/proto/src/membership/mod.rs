@@ -12,6 +12,7 @@ mod health;
 mod judgement;
 mod merge;
 mod probe;
+mod reliability;
 mod rings;
 mod suspicion;
 mod table;

@@ -4,6 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::health::LocalHealth;
+use super::reliability::Reliability;
 use crate::config::{MembershipConfig, RINGS_MAX};
 use crate::id::ProcessId;
 use crate::tables::Table;
@@ -11,6 +12,8 @@ use crate::time::{Duration, Instant};
 
 /// Probes made for others at one time.
 const RELAYED_MAX: usize = 256;
+/// With fewer edges nobody can tell whose trouble it is that most of them fail.
+const EDGES_TELLING: usize = 3;
 
 /// A member that we watch.
 #[derive(Debug, Default)]
@@ -21,6 +24,7 @@ struct Edge {
     refuted: u32,
     muted_until: Instant,
     suspected_at: Option<Instant>,
+    reliability: Reliability,
 }
 
 #[derive(Debug)]
@@ -160,8 +164,50 @@ impl Probes {
             deadline,
             helpers: None,
         });
+        edge.reliability.ask(now, nonce);
         self.next_nonce = nonce;
         Some(nonce)
+    }
+
+    /// Starts a probe whose answer is only judged, while a direct one is under way. Returns its
+    /// nonce, unless one is judged already.
+    pub(super) fn start_judged(&mut self, now: Instant, target: &ProcessId) -> Option<u64> {
+        let nonce = self.next_nonce.wrapping_add(1);
+        let edge = self.edges.get_mut(target)?;
+        edge.reliability.ask(now, nonce).then(|| {
+            self.next_nonce = nonce;
+            nonce
+        })
+    }
+
+    /// A round begins: the probe of the last one failed if it is still unanswered. `heard`:
+    /// when anything last came from `target`. Whether to probe it even if it was heard just now.
+    pub(super) fn conclude(
+        &mut self,
+        now: Instant,
+        target: &ProcessId,
+        heard: Option<Instant>,
+    ) -> bool {
+        let limit = self.config.probe_timeout_max;
+        self.edges.get_mut(target).is_some_and(|edge| {
+            edge.reliability.conclude(now, heard, limit);
+            edge.reliability.is_doubtful()
+        })
+    }
+
+    /// Whether `target` is watched and too many of its last answers were late or missing.
+    #[must_use]
+    pub(super) fn is_failing(&self, target: &ProcessId) -> bool {
+        let edge = self.edges.get(target);
+        edge.is_some_and(|edge| edge.reliability.is_failing())
+    }
+
+    /// Whether most members that this node watches answer it badly: then the trouble is its own.
+    #[must_use]
+    pub(super) fn mostly_failing(&self) -> bool {
+        let edges = self.edges.values();
+        let failing = edges.filter(|edge| edge.reliability.is_failing()).count();
+        self.edges.len() >= EDGES_TELLING && failing * 2 > self.edges.len()
     }
 
     /// Starts a probe for `requester`. Returns its nonce, if there is room.
@@ -228,10 +274,14 @@ impl Probes {
         let Some(edge) = self.edges.get_mut(from) else {
             return Answered::Late;
         };
+        let limit = self.config.probe_timeout_max;
+        edge.reliability.answered(now, nonce, limit);
         match edge.attempt.take_if(|attempt| attempt.nonce == nonce) {
             Some(attempt) => {
                 edge.sample(now.since(attempt.sent_at));
-                edge.refuted = 0;
+                if !edge.reliability.is_failing() {
+                    edge.refuted = 0;
+                }
                 Answered::Watched
             }
             None => Answered::Late,
@@ -317,6 +367,8 @@ impl Probes {
 
     /// This node itself slept: answers may wait unread, so all probes get their time again.
     pub(super) fn postpone(&mut self, pause: Duration) {
+        let edges = self.edges.values_mut();
+        edges.for_each(|edge| edge.reliability.forgive());
         let attempts = self
             .edges
             .values_mut()

@@ -47,6 +47,8 @@ struct World {
     nodes: BTreeMap<ProcessId, Node>,
     links: BTreeSet<(ProcessId, ProcessId)>,
     gossip_works: bool,
+    /// Its connections stand still for 2.4 seconds of three.
+    stalling: Option<ProcessId>,
     sent: u64,
     /// What was sent and published, if it is recorded.
     recorded: Option<Recorded>,
@@ -75,6 +77,7 @@ impl World {
             nodes: BTreeMap::new(),
             links: BTreeSet::new(),
             gossip_works: true,
+            stalling: None,
             sent: 0,
             recorded: None,
         }
@@ -167,7 +170,8 @@ impl World {
                     self.dial(from, to);
                 }
                 if self.connected(from, to) {
-                    self.later(LATENCY, to, Input::Received { from, message });
+                    let after = self.delay(LATENCY, from, to);
+                    self.later(after, to, Input::Received { from, message });
                 }
             }
             Output::SetTimer { timer, after } => self.later(after, from, Input::TimerFired(timer)),
@@ -191,7 +195,8 @@ impl World {
                     .map(|(to, _)| *to)
                     .collect();
                 for to in others {
-                    self.later(GOSSIP, to, Input::Command(Command::Gossip(bytes.clone())));
+                    let after = self.delay(GOSSIP, from, to);
+                    self.later(after, to, Input::Command(Command::Gossip(bytes.clone())));
                 }
             }
             Event::Dial { peer, .. } => {
@@ -219,6 +224,17 @@ impl World {
         }
         let now = self.now;
         self.nodes.get_mut(&from).unwrap().events.push((now, event));
+    }
+
+    /// How long something takes from one process to another, which usually takes so long.
+    fn delay(&self, usual: Duration, from: ProcessId, to: ProcessId) -> Duration {
+        let phase = Duration::from_micros(self.now.as_micros() % 3_000_000);
+        let stalled = self.stalling.is_some_and(|one| one == from || one == to);
+        if stalled && phase < Duration::from_millis(2_400) {
+            Duration::from_secs(3).saturating_sub(phase) + usual
+        } else {
+            usual
+        }
     }
 
     fn reachable(&self, from: ProcessId, to: ProcessId) -> bool {

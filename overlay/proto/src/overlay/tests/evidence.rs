@@ -38,3 +38,44 @@ fn a_refused_dial_of_the_process_before_is_no_evidence_against_the_next() {
         assert!(world.view(observer).process(&next).is_some());
     }
 }
+
+#[test]
+fn a_member_that_answers_late_again_and_again_is_removed_until_it_answers_in_time() {
+    let mut world = World::new();
+    let all = world.cluster(20);
+    let late = all[5];
+    world.stalling = Some(late);
+    world.run(Duration::from_secs(30));
+    let others = || all.iter().filter(|process| **process != late);
+    for process in others() {
+        assert!(world.view(*process).process(&late).is_none(), "{process}");
+    }
+    let before: Vec<usize> = others().map(|one| world.losses(*one)).collect();
+    world.run(Duration::from_secs(300));
+    for process in others() {
+        let view = world.view(*process);
+        assert_eq!(view.len(), all.len() - 1, "{process} dropped nobody else");
+    }
+    let after: Vec<usize> = others().map(|one| world.losses(*one)).collect();
+    assert_eq!(after, before, "it stays out");
+    world.stalling = None;
+    world.run(Duration::from_secs(90));
+    for process in &all {
+        assert_eq!(world.view(*process).len(), all.len(), "{process} sees all");
+    }
+}
+
+#[test]
+fn a_member_that_pauses_for_two_seconds_now_and_then_is_never_removed() {
+    let mut world = World::new();
+    let all = world.cluster(20);
+    for _ in 0..10 {
+        world.nodes.get_mut(&all[5]).unwrap().frozen = true;
+        world.run(Duration::from_secs(2));
+        world.nodes.get_mut(&all[5]).unwrap().frozen = false;
+        world.run(Duration::from_secs(28));
+    }
+    for process in &all {
+        assert_eq!(world.losses(*process), 0, "{process} lost nobody");
+    }
+}
