@@ -54,7 +54,7 @@ pub enum Message {
     /// From overlay to overlay.
     Overlay(overlay_proto::Message),
     /// From object layer to object layer.
-    Objects(ObjectsMessage),
+    Objects(Box<ObjectsMessage>),
 }
 
 /// A peer's timers.
@@ -240,7 +240,7 @@ impl Machine for Peer {
                 Message::Overlay(message) => {
                     self.tell_overlay(now, Input::Received { from, message }, out);
                 }
-                Message::Objects(message) => self.received(now, from, message, out),
+                Message::Objects(message) => self.received(now, from, *message, out),
             },
             Input::TimerFired(timer) => match timer {
                 Timer::Overlay(timer) => self.tell_overlay(now, Input::TimerFired(timer), out),
@@ -297,7 +297,9 @@ where
 {
     fn push(&mut self, output: Output<ObjectsMessage, ObjectsTimer, ObjectsEvent>) {
         match output {
-            Output::Send { to, message } => self.out.send(to, Message::Objects(message)),
+            Output::Send { to, message } => {
+                self.out.send(to, Message::Objects(Box::new(message)));
+            }
             Output::SetTimer { timer, after } => self.out.set_timer(Timer::Objects(timer), after),
             Output::Emit(ObjectsEvent::Announce(news)) => self.news = Some(news),
             Output::Emit(ObjectsEvent::Drained { .. }) => self.drained = true,

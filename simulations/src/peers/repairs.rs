@@ -42,11 +42,14 @@ impl Repairs {
 
     /// An object has a new set.
     pub(super) fn replaced(&mut self, now: Instant, object: usize, set: &Configuration) {
-        let gone =
-            |(one, member): &(usize, ProcessId)| *one == object && set.index_of(member).is_none();
-        for (_, since) in self.open.extract_if(.., |key, _| gone(key)) {
-            self.took.push(now.since(since));
-        }
+        let took = &mut self.took;
+        self.open.retain(|(one, member), since| {
+            let gone = *one == object && set.index_of(member).is_none();
+            if gone {
+                took.push(now.since(*since));
+            }
+            !gone
+        });
     }
 
     /// How long it took to replace the crashed members that were replaced; zero if none was.

@@ -58,11 +58,9 @@ impl Peers {
     fn overlay_event(&mut self, kernel: &mut PeersKernel, node: u32, event: OverlayEvent) {
         match event {
             OverlayEvent::Publish(batch) => self.gossip(kernel, node, batch),
-            OverlayEvent::Dial { peer, .. } => {
-                if !kernel.dial(node, &peer) {
-                    let after = kernel.conditions().dial_timeout;
-                    dial_failed(kernel, node, after, (peer, LinkDown::Unreachable));
-                }
+            OverlayEvent::Dial { peer, .. } if !kernel.dial(node, &peer) => {
+                let after = kernel.conditions().dial_timeout;
+                dial_failed(kernel, node, after, (peer, LinkDown::Unreachable));
             }
             OverlayEvent::Close(process) => kernel.close(node, &process),
             OverlayEvent::Left => kernel.stop(node),
@@ -201,7 +199,7 @@ impl Environment<Peer> for Peers {
             message: Message::Objects(if self.wire.by_value() {
                 message
             } else {
-                frame::decode(frame).map_err(|error| error.to_string())?
+                Box::new(frame::decode(frame).map_err(|error| error.to_string())?)
             }),
         })
     }
