@@ -28,6 +28,11 @@ impl Membership {
             return;
         }
         let first = self.own.replace(content).is_none();
+        if !first && self.probes.mostly_failing() {
+            // A newer record would refute; it follows when this node may.
+            self.to_refute = self.to_refute.max(Some(self.sequence));
+            return;
+        }
         let above = if first { unix_ms } else { 0 };
         self.raise(cx, above);
         if first {

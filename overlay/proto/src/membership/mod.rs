@@ -8,6 +8,7 @@ mod announcement;
 mod anti_entropy;
 mod detection;
 mod dissemination;
+mod edge;
 mod health;
 mod judgement;
 mod merge;

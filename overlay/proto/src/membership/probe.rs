@@ -3,8 +3,8 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use super::edge::{Attempt, Edge};
 use super::health::LocalHealth;
-use super::reliability::Reliability;
 use crate::config::{MembershipConfig, RINGS_MAX};
 use crate::id::ProcessId;
 use crate::tables::Table;
@@ -14,27 +14,6 @@ use crate::time::{Duration, Instant};
 const RELAYED_MAX: usize = 256;
 /// With fewer edges nobody can tell whose trouble it is that most of them fail.
 const EDGES_TELLING: usize = 3;
-
-/// A member that we watch.
-#[derive(Debug, Default)]
-struct Edge {
-    srtt: Option<Duration>,
-    rttvar: Duration,
-    attempt: Option<Attempt>,
-    refuted: u32,
-    muted_until: Instant,
-    suspected_at: Option<Instant>,
-    reliability: Reliability,
-}
-
-#[derive(Debug)]
-struct Attempt {
-    nonce: u64,
-    sent_at: Instant,
-    deadline: Instant,
-    /// Helpers that have not reported, once there are any.
-    helpers: Option<usize>,
-}
 
 #[derive(Debug)]
 struct Relayed {
@@ -411,29 +390,6 @@ impl Probes {
         if let Some(edge) = self.edges.get_mut(target) {
             edge.refuted = edge.refuted.saturating_add(1);
             edge.muted_until = now + period * (1 << edge.refuted.min(5));
-        }
-    }
-}
-
-impl Edge {
-    fn timeout(&self, config: &MembershipConfig) -> Duration {
-        let estimate = self
-            .srtt
-            .map_or(config.probe_timeout_max, |srtt| srtt + self.rttvar * 4);
-        estimate.clamp(config.probe_timeout_min, config.probe_timeout_max)
-    }
-
-    /// Takes a round-trip time into the estimate (Jacobson and Karels 1988).
-    fn sample(&mut self, rtt: Duration) {
-        match self.srtt {
-            None => {
-                self.srtt = Some(rtt);
-                self.rttvar = rtt / 2;
-            }
-            Some(srtt) => {
-                self.rttvar = (self.rttvar * 3 + srtt.abs_diff(rtt)) / 4;
-                self.srtt = Some((srtt * 7 + rtt) / 8);
-            }
         }
     }
 }
