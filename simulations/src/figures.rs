@@ -2,12 +2,15 @@
 //!
 //! Source of the goals: reliability research 2.4.
 
+mod stale;
+
 use std::collections::BTreeSet;
 
 use overlay_proto::view::MembershipView;
 use overlay_proto::{Duration, Instant, Overlay};
 use serde::Serialize;
 
+pub use self::stale::stale_share;
 use crate::conditions::Conditions;
 use crate::faults::Fault;
 use crate::kernel::Violation;
@@ -30,20 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Figures {
     /// Members.
     pub peers: u32,
-    /// Machines that died without a word, one at a time.
-    pub silent_crashes: u32,
-    /// Half of the members have dropped one of those by then.
-    pub crash_known_p50_ms: u64,
-    /// 99 % of the members.
-    pub crash_known_p99_ms: u64,
-    /// Bytes a second that an idle member sends, with envelopes, on the mean.
-    pub idle_sent_bytes_per_s: f64,
-    /// The same, received.
-    pub idle_received_bytes_per_s: f64,
-    /// The most that any member sends.
-    pub idle_sent_bytes_per_s_max: f64,
-    /// The parts of it by protocol.
-    pub idle_by_protocol: Vec<(&'static str, f64)>,
+    /// Crashes and idling.
+    #[serde(flatten)]
+    pub calm: Calm,
     /// Hours with 5 % loss and pauses of 2 s on 1 % of the members.
     pub lossy_hours: f64,
     /// How often a living member was declared dead meanwhile, by anybody.
@@ -58,6 +50,53 @@ pub struct Figures {
     pub split_missing: f64,
     /// One view again after the split; nothing if not within two minutes.
     pub split_healed_ms: Option<u64>,
+    /// Members that a view lacked after five minutes of a split, on the mean: each half has given
+    /// up the other.
+    pub long_split_missing: f64,
+    /// One view again after that one; nothing if not within two minutes.
+    pub long_split_healed_ms: Option<u64>,
+}
+
+/// Only the parts about crashes and idling.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Calm {
+    /// Machines that died without a word, one at a time.
+    pub silent_crashes: u32,
+    /// Half of the members have dropped one of those by then.
+    pub crash_known_p50_ms: u64,
+    /// The mean over crashes and members.
+    pub crash_known_mean_ms: u64,
+    /// 99 % of the members.
+    pub crash_known_p99_ms: u64,
+    /// Bytes a second that an idle member sends, with envelopes, on the mean.
+    pub idle_sent_bytes_per_s: f64,
+    /// The same, received.
+    pub idle_received_bytes_per_s: f64,
+    /// The most that any member sends.
+    pub idle_sent_bytes_per_s_max: f64,
+    /// The parts of it by protocol.
+    pub idle_by_protocol: Vec<(&'static str, f64)>,
+}
+
+/// What a sound network shows: crashes, and what idling costs.
+///
+/// # Errors
+/// An invariant that did not hold meanwhile.
+pub fn idle_and_crashes(peers: u32, seed: u64) -> Result<Calm, Violation> {
+    let seed = Seed::new(seed).child("figures");
+    let crashes = 20.min(peers / 4);
+    let known = silent_crashes(peers, crashes, seed)?;
+    let idle = idle(peers, seed)?;
+    Ok(Calm {
+        silent_crashes: crashes,
+        crash_known_p50_ms: known.p50,
+        crash_known_mean_ms: known.mean,
+        crash_known_p99_ms: known.p99,
+        idle_sent_bytes_per_s: idle.sent,
+        idle_received_bytes_per_s: idle.received,
+        idle_sent_bytes_per_s_max: idle.sent_max,
+        idle_by_protocol: idle.by_protocol,
+    })
 }
 
 /// Takes all figures.
@@ -65,28 +104,24 @@ pub struct Figures {
 /// # Errors
 /// An invariant that did not hold meanwhile.
 pub fn membership(peers: u32, lossy_hours: f64, seed: u64) -> Result<Figures, Violation> {
+    let calm = idle_and_crashes(peers, seed)?;
     let seed = Seed::new(seed).child("figures");
     let few = (peers / 100).max(1);
-    let crashes = 20.min(peers / 4);
-    let (crash_known_p50_ms, crash_known_p99_ms) = silent_crashes(peers, crashes, seed)?;
-    let idle = idle(peers, seed)?;
     let (faulty_removed_ms, healthy_removed) = faulty(peers, few, seed)?;
-    let (split_missing, split_healed_ms) = split(peers, seed)?;
+    let (split_missing, split_healed_ms) = split(peers, Duration::from_secs(60), seed)?;
+    let long = Duration::from_secs(300);
+    let (long_split_missing, long_split_healed_ms) = split(peers, long, seed)?;
     Ok(Figures {
         peers,
-        silent_crashes: crashes,
-        crash_known_p50_ms,
-        crash_known_p99_ms,
-        idle_sent_bytes_per_s: idle.sent,
-        idle_received_bytes_per_s: idle.received,
-        idle_sent_bytes_per_s_max: idle.sent_max,
-        idle_by_protocol: idle.by_protocol,
+        calm,
         lossy_hours,
         buried_alive: buried_alive(peers, few, lossy_hours, seed)?,
         faulty_removed_ms,
         healthy_removed,
         split_missing,
         split_healed_ms,
+        long_split_missing,
+        long_split_healed_ms,
     })
 }
 
@@ -111,7 +146,14 @@ fn dropped<'a>(world: &'a Members, of: u32) -> impl Iterator<Item = u32> + 'a {
     })
 }
 
-fn silent_crashes(peers: u32, crashes: u32, seed: Seed) -> Result<(u64, u64), Violation> {
+/// Milliseconds until members knew of a crash.
+struct Known {
+    p50: u64,
+    mean: u64,
+    p99: u64,
+}
+
+fn silent_crashes(peers: u32, crashes: u32, seed: Seed) -> Result<Known, Violation> {
     let mut world = settled(peers, seed.child("crashes"))?;
     let mut times = Vec::new();
     for number in 0..crashes {
@@ -136,7 +178,11 @@ fn silent_crashes(peers: u32, crashes: u32, seed: Seed) -> Result<(u64, u64), Vi
         let place = (times.len() as f64 * share) as usize;
         times.get(place.min(times.len().saturating_sub(1))).copied()
     };
-    Ok((at(0.5).unwrap_or_default(), at(0.99).unwrap_or_default()))
+    Ok(Known {
+        p50: at(0.5).unwrap_or_default(),
+        mean: times.iter().sum::<u64>() / times.len().max(1) as u64,
+        p99: at(0.99).unwrap_or_default(),
+    })
 }
 
 struct Idle {
@@ -248,11 +294,11 @@ fn healthy_dropped(world: &Members, faulty: &[u32]) -> u64 {
 }
 
 /// How many members a view lacked at the end of a split, on the mean, and when all were one again.
-fn split(peers: u32, seed: Seed) -> Result<(f64, Option<u64>), Violation> {
+fn split(peers: u32, time: Duration, seed: Seed) -> Result<(f64, Option<u64>), Violation> {
     let mut world = settled(peers, seed.child("split"))?;
     let islands = (0..peers).map(|node| (node % 2) as u8).collect();
     world.kernel.split(islands);
-    run(&mut world, Duration::from_secs(60))?;
+    run(&mut world, time)?;
     let lacking = views(&world).map(|view| peers as usize - view.len());
     let missing = lacking.sum::<usize>() as f64 / f64::from(peers);
     world.kernel.unite();

@@ -53,6 +53,7 @@ pub mod sets;
 pub mod shrink;
 pub mod summary;
 mod surroundings;
+pub mod theory;
 pub mod trace;
 pub mod traffic;
 pub mod trial;

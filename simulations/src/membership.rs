@@ -113,10 +113,7 @@ impl Membership {
             one_way,
             ..
         } = plan.kinds;
-        // A crowd that starts at one moment is refused here and there.
-        let strict = scenario.churn.is_none()
-            && !(pause || partition || one_way)
-            && plan.conditions.loss <= LITTLE_LOSS;
+        let strict = !(pause || partition || one_way) && plan.conditions.loss <= LITTLE_LOSS;
         Self {
             heal_within: Duration::from_secs(scenario.heal_seconds),
             ..Self::watching(nodes, seed, strict)
