@@ -161,10 +161,11 @@ impl Membership {
         if !self.suspicions.has_vote(process, &self.me) {
             return;
         }
-        self.tell_suspected(cx, *process);
+        // The next probe tells it. To answer each message of it with another would go on for ever.
         if self.probes.is_failing(process) {
             return;
         }
+        self.tell_suspected(cx, *process);
         if self.suspicions.withdraw(process, &self.me) {
             self.clear(process);
         }
