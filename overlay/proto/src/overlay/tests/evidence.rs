@@ -39,6 +39,38 @@ fn a_refused_dial_of_the_process_before_is_no_evidence_against_the_next() {
     }
 }
 
+/// What so many members send a second to whom nothing happens.
+fn idle_bytes(members: usize) -> f64 {
+    let mut world = World::new();
+    world.cluster(members as u64);
+    world.run(Duration::from_secs(60));
+    let before = world.sent;
+    world.run(Duration::from_secs(60));
+    (world.sent - before) as f64 / 60.0
+}
+
+#[test]
+fn doubts_about_a_member_that_answers_late_are_not_told_with_every_message_of_it() {
+    let idle = idle_bytes(20);
+    for stalled in (4..28).step_by(2) {
+        let mut world = World::new();
+        let all = world.cluster(20);
+        world.stalling = Some(all[5]);
+        world.run(Duration::from_secs(stalled));
+        // Its answers are in time again; it waits to be sure of that before it refutes.
+        world.stalling = None;
+        for second in 0..15 {
+            let before = world.sent;
+            world.run(Duration::from_secs(1));
+            let sent = (world.sent - before) as f64;
+            assert!(
+                sent < 50.0 * idle,
+                "{sent} bytes in second {second}, idle are {idle}"
+            );
+        }
+    }
+}
+
 #[test]
 fn a_member_that_answers_late_again_and_again_is_removed_until_it_answers_in_time() {
     let mut world = World::new();
@@ -51,7 +83,13 @@ fn a_member_that_answers_late_again_and_again_is_removed_until_it_answers_in_tim
         assert!(world.view(*process).process(&late).is_none(), "{process}");
     }
     let before: Vec<usize> = others().map(|one| world.losses(*one)).collect();
+    let (sent, idle) = (world.sent, idle_bytes(all.len()));
     world.run(Duration::from_secs(300));
+    let sent = (world.sent - sent) as f64 / 300.0;
+    assert!(
+        sent < 3.0 * idle,
+        "{sent} bytes/s, {idle} of an idle cluster"
+    );
     for process in others() {
         let view = world.view(*process);
         assert_eq!(view.len(), all.len() - 1, "{process} dropped nobody else");
