@@ -271,12 +271,9 @@ impl Replica {
         fx: &mut Effects,
     ) {
         // Whoever refuses the next set's first value for a later ballot keeps that value.
-        let installing = self.finish.as_ref().is_some_and(|finish| {
-            finish.next.epoch == epoch && self.record.epoch() == finish.old_epoch()
-        });
-        if installing {
+        let finishing = self.finish.as_ref().map(|finish| finish.next.epoch);
+        if finishing == Some(epoch) {
             self.finish_stored(env, Some(from), fx);
-            return;
         }
         if epoch != self.record.epoch() || promised <= self.record.promised {
             return;

@@ -63,8 +63,9 @@ impl Primary {
     /// Whether all members of a next set are in step, or will be after a short halt.
     pub(crate) fn may_propose(&self, env: &Env<'_>, next: &Configuration) -> bool {
         let halts = env.now >= self.halt_again;
-        self.all(env.me, next, |peer| {
-            self.in_step(peer) || (halts && self.follows(peer, env.now))
+        self.all(env.me, next, |peer, stamp| {
+            peer.may_be_named(stamp)
+                && (self.in_step(peer) || (halts && self.follows(peer, env.now)))
         })
     }
 
@@ -73,7 +74,10 @@ impl Primary {
         let Some(mut proposal) = self.proposal.take() else {
             return Proposed::Nothing;
         };
-        if self.all(env.me, &proposal.next, |peer| self.in_step(peer)) {
+        if !self.all(env.me, &proposal.next, Peer::may_be_named) {
+            return Proposed::Nothing;
+        }
+        if self.all(env.me, &proposal.next, |peer, _| self.in_step(peer)) {
             return Proposed::Ready(proposal);
         }
         let since = *proposal.halted.get_or_insert(env.now);
@@ -85,8 +89,18 @@ impl Primary {
         Proposed::Waits
     }
 
-    fn all(&self, me: ProcessId, next: &Configuration, holds: impl Fn(&Peer) -> bool) -> bool {
-        let mut processes = next.processes();
-        processes.all(|process| process == me || self.peers.get(&process).is_some_and(&holds))
+    fn all(&self, me: ProcessId, next: &Configuration, holds: impl Fn(&Peer, u64) -> bool) -> bool {
+        next.members.iter().all(|member| {
+            let peer = self.peers.get(&member.process);
+            member.process == me || peer.is_some_and(|peer| holds(peer, member.stamp))
+        })
+    }
+}
+
+impl Peer {
+    /// Whether a next set may name this member or learner with this stamp: a learner that left
+    /// its copy since then, and forgot it, has another and would not enter.
+    fn may_be_named(&self, stamp: u64) -> bool {
+        self.vote.is_some() || self.stamp.is_none_or(|issued| issued <= stamp)
     }
 }

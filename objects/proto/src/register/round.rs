@@ -211,7 +211,7 @@ impl Replica {
         }
         let learner = (env.mutation == Some(Mutation::LearnersVote)).then_some(u8::MAX);
         peer.stored = peer.stored.max(Some(version));
-        peer.stamp = Some(stamp);
+        peer.stamp = peer.stamp.max(Some(stamp));
         peer.heard = Some(env.now);
         peer.awaited = peer.vote.is_none();
         peer.unanswered = 0;

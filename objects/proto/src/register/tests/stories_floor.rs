@@ -129,6 +129,42 @@ fn a_learner_enters_under_the_stamp_that_it_was_issued_whatever_its_floor() {
 }
 
 #[test]
+fn a_learner_that_forgot_while_a_proposal_waited_is_not_sealed_in() {
+    let mut story = Story::new(4, &[0, 1, 2]);
+    story.append(0, 1, 7);
+    let outdated = prepare_next(&mut story, 0, &[0, 3]);
+    let issued = outdated.members[1].stamp;
+    let epoch = story.world.replica(0).configuration().epoch;
+    let stored = |stamp, story: &mut Story| {
+        let (ballot, version, _) = story.world.replica(0).value().expect("a value");
+        let stored = RegisterMessage::Stored {
+            epoch,
+            ballot,
+            version,
+            stamp,
+        };
+        story.world.send_register(process(3), process(0), stored);
+        story.flow();
+    };
+    // The proposal waits for a call that no majority has answered yet, and the learner's
+    // answers of now come after one from before it forgot.
+    story.cut = Vec::from([1, 2]);
+    story.ask(0, 0, call("append", numbered(2), 8));
+    story.flow();
+    story.world.at(0, |replica, env, fx| {
+        assert_eq!(replica.propose(env, outdated, 0, fx), Ok(()));
+    });
+    stored(issued + 1, &mut story);
+    stored(issued, &mut story);
+    story.cut.clear();
+    story.pass(3_000);
+    assert_eq!(story.world.replica(0).configuration().epoch, epoch);
+    let next = prepare_next(&mut story, 0, &[0, 3]);
+    assert_eq!(next.members[1].stamp, issued + 1);
+    assert_eq!(story.list(0), [7, 8]);
+}
+
+#[test]
 fn a_copy_shipped_too_late_does_not_lead_back_into_an_epoch_that_was_left() {
     let mut story = Story::new(6, &[0, 1, 2]);
     let shipped = install(&story, 0);

@@ -150,12 +150,7 @@ fn a_leased_read_waits_for_a_write_of_its_own_handle() {
 #[test]
 fn a_primary_that_has_shipped_a_seal_reads_no_more_alone() {
     let mut story = leased();
-    let learner = process(3);
-    story.world.at(0, |replica, env, fx| {
-        replica.add_learner(env, learner, fx);
-    });
-    story.flow();
-    let next = configuration(2, &[(1, 1), (2, 1), (3, 1)]);
+    let next = prepare_next(&mut story, 0, &[1, 2, 3]);
     let proposed = story
         .world
         .at(0, |replica, env, fx| replica.propose(env, next, 0, fx));
@@ -166,12 +161,7 @@ fn a_primary_that_has_shipped_a_seal_reads_no_more_alone() {
 #[test]
 fn a_backup_that_has_stored_a_seal_need_not_wait() {
     let mut story = leased();
-    let learner = process(3);
-    story.world.at(0, |replica, env, fx| {
-        replica.add_learner(env, learner, fx);
-    });
-    story.flow();
-    let next = configuration(2, &[(1, 1), (2, 1), (3, 1)]);
+    let next = prepare_next(&mut story, 0, &[1, 2, 3]);
     story
         .world
         .at(0, |replica, env, fx| replica.propose(env, next, 0, fx));

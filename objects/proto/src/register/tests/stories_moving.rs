@@ -125,6 +125,38 @@ fn a_seal_whose_primary_is_gone_is_finished_by_another() {
     assert!(story.world.hosts[2].replica.is_none());
 }
 
+#[test]
+fn a_first_primary_that_comes_late_finishes_and_may_stand_again() {
+    let mut story = Story::new(4, &[0, 1, 2]);
+    story.stand(1);
+    story.append(1, 1, 7);
+    let next = prepare_next(&mut story, 1, &[3, 1, 2]);
+    story.world.at(1, |replica, env, fx| {
+        assert_eq!(replica.propose(env, next, 1, fx), Ok(()));
+    });
+    // Its seal reaches the others, who see it through without it; member 3 takes over.
+    while !story.world.bag.is_empty() {
+        let envelope = story.world.bag.remove(0);
+        if envelope.to != process(1) {
+            story.world.deliver(envelope);
+        }
+    }
+    story.cut = Vec::from([1]);
+    story.stand(0);
+    story.stand(3);
+    assert_eq!(returned(&story.append(3, 2, 8)), 2);
+    // It learns of the end of its set from member 2, and of its deposition there as well.
+    story.cut = Vec::from([3]);
+    story.pass(2_000);
+    assert!(story.world.active().contains(&3));
+    story.cut.clear();
+    story.pass(2_000);
+    assert!(!story.world.replica(1).is_changing());
+    story.world.hosts[3].alive = false;
+    story.stand(1);
+    assert_eq!(story.list(1), [7, 8]);
+}
+
 /// Member 4 holds a seal that was never chosen. Then the others seal the object into the same
 /// members, of which member 3 was to be primary before, and member 1 is now.
 fn two_seals_into_one_set(mutation: Option<Mutation>) -> (Story, Configuration) {

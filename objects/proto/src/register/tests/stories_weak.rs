@@ -269,11 +269,7 @@ fn a_primary_that_was_cut_off_idly_learns_at_the_link_that_it_was_replaced() {
 fn a_weak_object_moves_and_is_deleted_like_another() {
     let mut story = Story::weak(4, &[0, 1, 2]);
     appended(&mut story, 0, 1, 7);
-    story.world.at(0, |replica, env, fx| {
-        replica.add_learner(env, process(3), fx);
-    });
-    story.pass(100);
-    let next = configuration(2, &[(1, 1), (2, 1), (3, 1)]);
+    let next = prepare_next(&mut story, 0, &[1, 2, 3]);
     let proposed = story
         .world
         .at(0, |replica, env, fx| replica.propose(env, next, 0, fx));
