@@ -43,6 +43,8 @@ struct Execution {
 struct Ended {
     at: Instant,
     disturbed: Option<Instant>,
+    /// Since when it had reached no other member, as the object's primary.
+    cut_off: Option<Instant>,
 }
 
 /// What became of one weak object's calls.
@@ -50,6 +52,7 @@ struct Ended {
 pub struct Losses {
     executions: BTreeMap<CallId, Vec<Execution>>,
     alone_since: BTreeMap<ProcessId, Instant>,
+    cut_off: BTreeMap<ProcessId, Instant>,
     disturbed: Option<Instant>,
     answered: BTreeMap<CallId, (Lineage, Version)>,
     reports: Vec<(Lineage, Version, Version)>,
@@ -60,7 +63,9 @@ impl Losses {
     /// How many of the other members the object's primary reaches, and how many there are.
     pub fn reaches(&mut self, now: Instant, primary: ProcessId, reached: usize, others: usize) {
         if reached > 0 || others == 0 {
-            self.alone_since.remove(&primary);
+            self.is_no_primary(&primary);
+        } else {
+            self.cut_off.entry(primary).or_insert(now);
         }
         if reached < others {
             self.disturbed = Some(now);
@@ -70,6 +75,7 @@ impl Losses {
     /// A process is not, or no longer, the object's primary.
     pub fn is_no_primary(&mut self, process: &ProcessId) {
         self.alone_since.remove(process);
+        self.cut_off.remove(process);
     }
 
     /// Something else held a process up.
@@ -102,8 +108,12 @@ impl Losses {
 
     /// A process is no more.
     pub fn ended(&mut self, now: Instant, process: ProcessId) {
-        let disturbed = self.disturbed;
-        self.ended.insert(process, Ended { at: now, disturbed });
+        let ended = Ended {
+            at: now,
+            disturbed: self.disturbed,
+            cut_off: self.cut_off.get(&process).copied(),
+        };
+        self.ended.insert(process, ended);
     }
 
     /// Checks the calls that were answered against the log in the end. `left_out` are the lines,
@@ -151,7 +161,8 @@ impl Losses {
         reports.any(|(of, since, until)| lineage <= *of && *since < version && version <= *until)
     }
 
-    /// The only process that held what it did may have died before it shipped it.
+    /// The only process that held what it did may have died before it shipped it, or have been
+    /// cut off before that, and have died before it reached anybody again.
     fn died_with(&self, execution: &Execution, lossy: bool) -> bool {
         let Some(ended) = self.ended.get(&execution.process) else {
             return false;
@@ -166,7 +177,8 @@ impl Losses {
         } else {
             SHIPPED_WITHIN_DISTURBED
         };
-        ended.at.since(execution.at) <= within
+        let last = ended.cut_off.unwrap_or(ended.at).min(ended.at);
+        last.since(execution.at) <= within
     }
 }
 
@@ -226,6 +238,21 @@ mod tests {
         let mut cut_off = answered(true);
         cut_off.ended(at(60), primary());
         assert_eq!(cut_off.check(&[], false, &[]), Ok((0, 1)));
+    }
+
+    #[test]
+    fn a_primary_that_never_came_back_takes_what_it_answered_last_with_it() {
+        let mut losses = answered(false);
+        losses.reaches(at(21), primary(), 0, 2);
+        losses.reaches(at(40), primary(), 0, 2);
+        losses.ended(at(60), primary());
+        assert_eq!(losses.check(&[], false, &[]), Ok((0, 1)));
+        let mut back = answered(false);
+        back.reaches(at(21), primary(), 0, 2);
+        back.reaches(at(40), primary(), 1, 2);
+        back.reaches(at(41), primary(), 0, 2);
+        back.ended(at(60), primary());
+        assert!(back.check(&[], false, &[]).is_err());
     }
 
     #[test]

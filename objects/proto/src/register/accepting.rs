@@ -111,7 +111,7 @@ impl Replica {
         message: RegisterMessage,
         fx: &mut Effects,
     ) {
-        if self.ended {
+        if self.ended || self.refuses_overtaken(from, &message, fx) {
             return;
         }
         match message {
@@ -320,6 +320,7 @@ impl Replica {
         };
         self.step_down(&sighting, fx);
         self.finish = None;
+        self.overtaken = None;
         self.sealed_since = None;
         self.heard_primary = false;
         self.tries = 0;

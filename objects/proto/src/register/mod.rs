@@ -20,6 +20,7 @@ mod finish;
 mod floor;
 mod lease;
 mod maker;
+mod overtaken;
 mod plan;
 mod possible;
 mod primary;

@@ -159,6 +159,7 @@ impl Replica {
         };
         self.record = Record::holding(configuration, Some(0), env.stamp, held);
         self.finish = None;
+        self.overtaken = None;
         self.sealed_since = None;
         fx.notes.push(Note::Installed(epoch));
         self.become_primary(env, Activation::Reconfigured, None, fx);
@@ -186,7 +187,9 @@ impl Replica {
             self.begin_finish(env, fx);
         } else {
             let weak = self.is_weak();
-            self.retire(sighting.clone(), fx);
+            if !self.keeps_overtaken(env, sighting, fx) {
+                self.retire(sighting.clone(), fx);
+            }
             if weak {
                 self.follow(env, sighting, fx);
             }

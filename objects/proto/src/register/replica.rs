@@ -10,6 +10,7 @@ use crate::message::Status;
 use crate::object::{Ballot, ObjectId};
 use crate::register::candidate::{Candidate, Retry};
 use crate::register::finish::Finish;
+use crate::register::overtaken::Overtaken;
 use crate::register::primary::{Phase, Primary};
 use crate::register::record::Record;
 use crate::register::replay::Replay;
@@ -71,6 +72,8 @@ pub struct Replica {
     pub(super) role: Role,
     /// A chosen seal that this process sees through.
     pub(super) finish: Option<Box<Finish>>,
+    /// Where a weak object went on, until its value is here.
+    pub(super) overtaken: Option<Box<Overtaken>>,
     /// Since when a backup holds a value that is sealed or deleted.
     pub(super) sealed_since: Option<Instant>,
     /// The primary of the promised ballot has itself been heard under it.
@@ -111,6 +114,7 @@ impl Replica {
             record,
             role: Role::Backup(None),
             finish: None,
+            overtaken: None,
             sealed_since: None,
             heard_primary: false,
             tries: 0,

@@ -26,6 +26,9 @@ impl Replica {
     /// What callers are told.
     #[must_use]
     pub fn sighting(&self) -> Sighting {
+        if let Some(overtaken) = &self.overtaken {
+            return overtaken.sighting.clone();
+        }
         match &self.finish {
             Some(finish) if finish.old_epoch() == self.record.epoch() => finish.sighting(),
             _ => Sighting::Member {
@@ -119,6 +122,9 @@ impl Replica {
     /// The process that this replica takes for the primary.
     #[must_use]
     pub fn believed_primary(&self) -> Option<ProcessId> {
+        if self.overtaken.is_some() {
+            return self.overtaking_primary();
+        }
         let index = self.believed_index()?;
         self.record.configuration.process(index)
     }
@@ -127,7 +133,7 @@ impl Replica {
     /// and know nothing of its role: then its silence is no condition for standing.
     #[must_use]
     pub const fn has_heard_primary(&self) -> bool {
-        self.heard_primary || self.is_primary()
+        self.heard_primary || self.overtaken.is_some() || self.is_primary()
     }
 
     fn believed_index(&self) -> Option<u8> {

@@ -212,7 +212,7 @@ impl Replica {
         }
         let before = &self.record.configuration;
         let configuration = Configuration {
-            epoch: next_line(before.epoch, answered, env.rng.next_u32()),
+            epoch: next_line(self.newest_epoch(), answered, env.rng.next_u32()),
             members: before.members.clone(),
             forks: before.forked_at(held.version),
             seal: None,
@@ -226,6 +226,7 @@ impl Replica {
         let epoch = configuration.epoch;
         self.record = Record::holding(configuration, Some(index), self.record.stamp, held);
         self.finish = None;
+        self.overtaken = None;
         self.sealed_since = None;
         fx.notes.push(Note::Installed(epoch));
         self.become_primary(env, how, None, fx);
@@ -247,7 +248,7 @@ impl Replica {
                 lineage: mine.epoch.lineage,
                 since,
                 until: held.version,
-                primary: self.is_primary(),
+                primary: self.was_primary(),
                 state: held.value.state.clone(),
             }));
         }

@@ -95,6 +95,64 @@ fn a_takeover_goes_on_from_the_newest_copy_that_it_reaches() {
     assert_eq!(stored(&story, 1), Some(vec![7, 8]));
 }
 
+/// The primary 0 has shipped [7, 8] to 1 only, which went on alone and then fell silent; 0 hears
+/// of it from elsewhere.
+fn overtaken() -> Story {
+    let mut story = Story::weak(3, &[0, 1, 2]);
+    appended(&mut story, 0, 1, 7);
+    story.pass(50);
+    story.cut = vec![2];
+    appended(&mut story, 0, 2, 8);
+    story.pass(50);
+    story.cut = vec![0, 2];
+    take_over(&mut story, 1);
+    appended(&mut story, 1, 3, 9);
+    let gone = RegisterMessage::Gone {
+        epoch: story.world.replica(0).configuration().epoch,
+        sighting: story.world.replica(1).sighting(),
+    };
+    story.cut = vec![1];
+    story.world.send_register(process(2), process(0), gone);
+    story.flow();
+    story
+}
+
+#[test]
+fn a_copy_outlives_the_only_holder_of_the_line_that_overtook_it() {
+    let mut story = overtaken();
+    let line = story.world.replica(1).configuration().epoch.lineage;
+    assert_eq!(story.world.active(), [1]);
+    assert_eq!(
+        story.world.replica(0).believed_primary(),
+        Some(process(1)),
+        "callers are sent to the line that goes on"
+    );
+    take_over(&mut story, 0);
+    assert_eq!(story.list(0), [7, 8]);
+    assert!(story.world.replica(0).configuration().epoch.lineage > line);
+    story.cut.clear();
+    story.pass(2_000);
+    assert_eq!(story.world.active(), [0]);
+    let lost = lost(&story, 1);
+    assert_eq!(lost.iter().map(Lost::versions).sum::<u64>(), 1, "{lost:?}");
+}
+
+#[test]
+fn an_overtaken_copy_gives_way_to_its_line_and_helps_nobody_back() {
+    let mut story = overtaken();
+    take_over(&mut story, 2);
+    assert_eq!(
+        story.world.replica(0).value().map(|(_, at, _)| at.0),
+        Some(3)
+    );
+    story.world.hosts[2].alive = false;
+    assert!(lost(&story, 0).is_empty());
+    story.cut.clear();
+    story.pass(5_000);
+    assert_eq!(story.world.active().len(), 1);
+    assert_eq!(stored(&story, 0), stored(&story, 1));
+}
+
 #[test]
 fn a_line_that_lost_says_what_it_had_done_alone() {
     let mut story = Story::weak(3, &[0, 1, 2]);
