@@ -225,11 +225,15 @@ impl Replica {
         if epoch != configuration.epoch || !self.forgotten.insert(index) {
             return;
         }
-        if self.forgotten.len() >= configuration.majority() {
+        // A weak object needs no majority: those that left may have been told of this very line.
+        let needs_them = !self.is_weak() || self.overtaken.is_some();
+        if needs_them && self.forgotten.len() >= configuration.majority() {
             // No majority of this epoch can ever be again, and whatever one acknowledged has
             // moved on: those that held it left.
             fx.notes.push(Note::Outlived(epoch));
-            self.retire(Sighting::Unknown, fx);
+            let overtaken = self.overtaken.as_ref();
+            let gone_on = overtaken.map_or(Sighting::Unknown, |one| one.sighting.clone());
+            self.retire(gone_on, fx);
         } else if self.is_primary() {
             fx.notes.push(Note::MemberLost(from));
         }

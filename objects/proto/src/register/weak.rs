@@ -227,6 +227,7 @@ impl Replica {
         self.record = Record::holding(configuration, Some(index), self.record.stamp, held);
         self.finish = None;
         self.overtaken = None;
+        self.forgotten.clear();
         self.sealed_since = None;
         fx.notes.push(Note::Installed(epoch));
         self.become_primary(env, how, None, fx);

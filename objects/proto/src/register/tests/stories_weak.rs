@@ -29,6 +29,11 @@ fn lost(story: &Story, index: usize) -> Vec<Lost> {
     story.notes(index).iter().filter_map(lost).collect()
 }
 
+/// How many versions a host has said to be lost.
+fn discarded(story: &Story, index: usize) -> u64 {
+    lost(story, index).iter().map(Lost::versions).sum()
+}
+
 /// The member stands, and collects from whom it reaches until its time is over.
 fn take_over(story: &mut Story, index: usize) {
     story.stand(index);
@@ -96,7 +101,7 @@ fn a_takeover_goes_on_from_the_newest_copy_that_it_reaches() {
 }
 
 /// The primary 0 has shipped [7, 8] to 1 only, which went on alone and then fell silent; 0 hears
-/// of it from elsewhere.
+/// of it from elsewhere, after one more call.
 fn overtaken() -> Story {
     let mut story = Story::weak(3, &[0, 1, 2]);
     appended(&mut story, 0, 1, 7);
@@ -112,6 +117,7 @@ fn overtaken() -> Story {
         sighting: story.world.replica(1).sighting(),
     };
     story.cut = vec![1];
+    appended(&mut story, 0, 3, 10);
     story.world.send_register(process(2), process(0), gone);
     story.flow();
     story
@@ -122,35 +128,61 @@ fn a_copy_outlives_the_only_holder_of_the_line_that_overtook_it() {
     let mut story = overtaken();
     let line = story.world.replica(1).configuration().epoch.lineage;
     assert_eq!(story.world.active(), [1]);
-    assert_eq!(
-        story.world.replica(0).believed_primary(),
-        Some(process(1)),
-        "callers are sent to the line that goes on"
-    );
+    let believed = story.world.replica(0).believed_primary();
+    assert_eq!(believed, Some(process(1)), "callers are sent there");
     take_over(&mut story, 0);
-    assert_eq!(story.list(0), [7, 8]);
+    assert_eq!(story.list(0), [7, 8, 10]);
     assert!(story.world.replica(0).configuration().epoch.lineage > line);
     story.cut.clear();
     story.pass(2_000);
     assert_eq!(story.world.active(), [0]);
-    let lost = lost(&story, 1);
-    assert_eq!(lost.iter().map(Lost::versions).sum::<u64>(), 1, "{lost:?}");
+    assert_eq!(discarded(&story, 1), 1);
 }
 
 #[test]
 fn an_overtaken_copy_gives_way_to_its_line_and_helps_nobody_back() {
     let mut story = overtaken();
     take_over(&mut story, 2);
-    assert_eq!(
-        story.world.replica(0).value().map(|(_, at, _)| at.0),
-        Some(3)
-    );
-    story.world.hosts[2].alive = false;
-    assert!(lost(&story, 0).is_empty());
+    assert_eq!(story.world.active(), [1]);
+    assert_eq!(discarded(&story, 0), 0, "nothing is lost yet");
     story.cut.clear();
     story.pass(5_000);
-    assert_eq!(story.world.active().len(), 1);
-    assert_eq!(stored(&story, 0), stored(&story, 1));
+    assert_eq!(story.world.active(), [1]);
+    assert_eq!(stored(&story, 0), Some(vec![7, 8, 9]));
+    assert_eq!(discarded(&story, 0), 1);
+}
+
+#[test]
+fn an_overtaken_copy_that_the_others_forgot_says_what_it_held() {
+    let mut story = overtaken();
+    for host in &mut story.world.hosts[1..] {
+        host.replica = None;
+        (host.floor, host.stamp) = (1_000, 1_000);
+    }
+    story.cut.clear();
+    take_over(&mut story, 0);
+    assert!(story.world.hosts[0].replica.is_none());
+    assert_eq!(discarded(&story, 0), 1);
+}
+
+#[test]
+fn a_primary_whose_members_all_forgot_goes_on_with_others() {
+    let mut story = Story::weak(5, &[0, 1, 2]);
+    appended(&mut story, 0, 1, 7);
+    story.pass(50);
+    for host in &mut story.world.hosts[1..3] {
+        host.replica = None;
+        (host.floor, host.stamp) = (1_000, 1_000);
+    }
+    appended(&mut story, 0, 2, 8);
+    story.pass(1_000);
+    for member in [1, 2] {
+        assert!(story.notes(0).contains(&Note::MemberLost(process(member))));
+    }
+    move_to(&mut story, 0, &[0, 3, 4]);
+    story.pass(1_000);
+    assert_eq!(stored(&story, 3), Some(vec![7, 8]));
+    assert_eq!(story.list(0), [7, 8]);
 }
 
 #[test]
