@@ -171,6 +171,8 @@ impl Reader {
                 Channel::Request => self.services.on_request(from, &payload),
                 Channel::Reply => self.services.on_reply(from, &payload),
                 Channel::Bye => return Err(End::Bye),
+                Channel::Echo => self.link.put(Channel::Echoed),
+                Channel::Echoed => self.link.echo.answered(),
                 Channel::Control => self.control(&payload).await?,
             }
         }

@@ -299,8 +299,13 @@ impl Driver {
         self.sweep_connections();
         for link in self.shared.links.all() {
             let traffic = &link.traffic;
-            if traffic.heard.swap(false, Ordering::Relaxed) {
+            let heard = traffic.heard.swap(false, Ordering::Relaxed);
+            if heard {
                 self.command(Command::Heard(link.process));
+            }
+            if link.is_stuck(heard) {
+                tracing::debug!(process = %link.process, "hears this node no more");
+                link.abandon();
             }
             if traffic.used.swap(false, Ordering::Relaxed) {
                 self.command(Command::LinkUsed(link.process));

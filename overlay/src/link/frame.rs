@@ -26,9 +26,18 @@ pub(crate) enum Channel {
     Data,
     /// The sender closes the link on purpose; nothing follows.
     Bye,
+    /// The receiver is to echo.
+    Echo,
+    /// The echo.
+    Echoed,
 }
 
 impl Channel {
+    /// Whether it serves the link itself, and overtakes what others send.
+    pub(crate) const fn is_upkeep(self) -> bool {
+        matches!(self, Self::Control | Self::Echo | Self::Echoed)
+    }
+
     const fn code(self) -> u8 {
         match self {
             Self::Control => 0,
@@ -36,6 +45,8 @@ impl Channel {
             Self::Reply => 2,
             Self::Data => 3,
             Self::Bye => 4,
+            Self::Echo => 5,
+            Self::Echoed => 6,
         }
     }
 
@@ -46,6 +57,8 @@ impl Channel {
             2 => Self::Reply,
             3 => Self::Data,
             4 => Self::Bye,
+            5 => Self::Echo,
+            6 => Self::Echoed,
             _ => return None,
         })
     }

@@ -1,10 +1,12 @@
 //! Links: one long-lived stream per pair of processes, confirmed by a hello, read and written
 //! by tasks of its own, so that frames never pass through the event loop.
 //!
-//! Modules import only leftwards: `frame · queue · hello · handler · behaviour · wire · table`
+//! Modules import only leftwards: `frame · queue · echo · hello · handler · behaviour · wire ·
+//! table`
 //! and `writer`. What is read goes to the layers above, so the reader is the driver's.
 
 pub(crate) mod behaviour;
+pub(crate) mod echo;
 pub(crate) mod frame;
 pub(crate) mod handler;
 pub(crate) mod hello;

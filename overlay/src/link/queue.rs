@@ -1,11 +1,12 @@
 //! The bounded queue in front of a link's writer.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::Notify;
 
-use super::frame::{Channel, Frame};
+use super::frame::Frame;
 
 /// Most frames that wait for one link's writer.
 pub const QUEUE_FRAMES_MAX: usize = 16 * 1024;
@@ -21,12 +22,13 @@ pub(crate) enum PushError {
     Closed,
 }
 
-/// Frames on their way to the writer. Control frames overtake the others, and have their own
-/// limits, so that probes are answered behind a full queue.
+/// Frames on their way to the writer. Those of the link's upkeep overtake the others, and have
+/// their own limits, so that probes are answered behind a full queue.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
     state: Mutex<State>,
     ready: Notify,
+    written: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -71,7 +73,7 @@ impl Queue {
             return Err(PushError::Closed);
         }
         let idle = state.control.frames.is_empty() && state.rest.frames.is_empty();
-        let lane = if frame.channel == Channel::Control {
+        let lane = if frame.channel.is_upkeep() {
             &mut state.control
         } else {
             &mut state.rest
@@ -82,6 +84,16 @@ impl Queue {
             self.ready.notify_one();
         }
         Ok(())
+    }
+
+    /// The writer got rid of so many bytes.
+    pub(crate) fn note_written(&self, bytes: usize) {
+        self.written.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// How many bytes were written since the last call.
+    pub(crate) fn take_written(&self) -> u64 {
+        self.written.swap(0, Ordering::Relaxed)
     }
 
     /// Refuses further frames; what waits is still written.
@@ -134,6 +146,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::link::frame::Channel;
 
     fn frame(channel: Channel, bytes: usize) -> Frame {
         Frame {

@@ -10,8 +10,12 @@ use libp2p::swarm::{ConnectionId, Stream};
 use overlay_proto::ProcessId;
 use tokio::sync::{Notify, mpsc, watch};
 
+use super::echo::{Echo, Verdict};
 use super::frame::{Channel, Frame, SMALL_FRAME_BYTES_MAX};
 use super::queue::{PushError, Queue};
+
+/// A link that got rid of so many bytes between two looks is slow at worst, not stuck.
+const BUSY_BYTES: u64 = 32 * 1024;
 
 /// Names a link within this node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +48,8 @@ pub(crate) struct Link {
     pub(crate) stop: Notify,
     /// True once the reader called nobody any more.
     pub(crate) ended: watch::Sender<bool>,
+    /// Whether what is written arrives.
+    pub(crate) echo: Echo,
     /// Traffic, for the metrics and as a sign of life.
     pub(crate) traffic: Traffic,
 }
@@ -95,6 +101,7 @@ impl Link {
             closing: OnceLock::new(),
             stop: Notify::new(),
             ended: watch::Sender::new(false),
+            echo: Echo::default(),
             traffic: Traffic::default(),
         };
         (link, bulk_streams)
@@ -106,8 +113,9 @@ impl Link {
     /// [`PushError`]; the frame is dropped.
     pub(crate) fn push(&self, frame: Frame) -> Result<bool, PushError> {
         let bulk = frame.payload.len() > SMALL_FRAME_BYTES_MAX;
-        if frame.channel != Channel::Control {
+        if !frame.channel.is_upkeep() {
             self.traffic.used.store(true, Ordering::Relaxed);
+            self.echo.wrote();
         }
         let queue = if bulk { &self.bulk } else { &self.queue };
         queue.push(frame)?;
@@ -115,16 +123,32 @@ impl Link {
         Ok(bulk && !self.bulk_wanted.swap(true, Ordering::Relaxed))
     }
 
+    /// Sees to it that the other side is asked to echo, and whether it does; `heard` as for
+    /// [`Echo::look`]. Whether the link is to be given up.
+    pub(crate) fn is_stuck(&self, heard: bool) -> bool {
+        let written = self.queue.take_written() + self.bulk.take_written();
+        match self.echo.look(heard, written >= BUSY_BYTES) {
+            Verdict::Fine => false,
+            Verdict::Ask => {
+                self.put(Channel::Echo);
+                false
+            }
+            Verdict::Stuck => !self.is_closing(),
+        }
+    }
+
+    /// Queues a frame without content. If too much waits already, it is left out.
+    pub(crate) fn put(&self, channel: Channel) {
+        let payload = Bytes::new();
+        if self.queue.push(Frame { channel, payload }).is_err() {
+            tracing::debug!(process = %self.process, ?channel, "the link's queue is full");
+        }
+    }
+
     /// Says goodbye on the link and lets its writer end after what waits.
     pub(crate) fn close(&self) {
         self.closing.get_or_init(Instant::now);
-        let bye = Frame {
-            channel: Channel::Bye,
-            payload: Bytes::new(),
-        };
-        if self.queue.push(bye).is_err() {
-            tracing::debug!(process = %self.process, "closing a link whose queue is full");
-        }
+        self.put(Channel::Bye);
         self.bulk.close();
         self.queue.close();
     }

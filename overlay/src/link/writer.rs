@@ -18,25 +18,27 @@ pub(crate) async fn write_frames(
 ) -> io::Result<()> {
     let mut writer = Writer {
         stream,
+        queue,
         buffer: BytesMut::from(prefix),
     };
-    let result = writer.run(queue).await;
+    let result = writer.run().await;
     queue.close();
     result?;
     writer.stream.close().await
 }
 
-struct Writer<W> {
+struct Writer<'a, W> {
     stream: W,
+    queue: &'a Queue,
     buffer: BytesMut,
 }
 
-impl<W: AsyncWrite + Unpin> Writer<W> {
-    async fn run(&mut self, queue: &Queue) -> io::Result<()> {
+impl<W: AsyncWrite + Unpin> Writer<'_, W> {
+    async fn run(&mut self) -> io::Result<()> {
         self.write_buffer().await?;
         self.stream.flush().await?;
         let mut batch = VecDeque::new();
-        while queue.drain(&mut batch).await {
+        while self.queue.drain(&mut batch).await {
             while let Some(frame) = batch.pop_front() {
                 self.put(&frame).await?;
                 if frame.channel == Channel::Bye {
@@ -44,7 +46,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
                     return Ok(());
                 }
                 if batch.is_empty() && self.buffer.len() < WRITE_BYTES {
-                    queue.try_drain(&mut batch);
+                    self.queue.try_drain(&mut batch);
                 }
             }
             self.write_buffer().await?;
@@ -59,7 +61,10 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
         } else {
             frame.encode_header_into(&mut self.buffer);
             self.write_buffer().await?;
-            self.stream.write_all(&frame.payload).await?;
+            for piece in frame.payload.chunks(WRITE_BYTES) {
+                self.stream.write_all(piece).await?;
+                self.queue.note_written(piece.len());
+            }
         }
         if self.buffer.len() >= WRITE_BYTES {
             self.write_buffer().await
@@ -71,6 +76,7 @@ impl<W: AsyncWrite + Unpin> Writer<W> {
     async fn write_buffer(&mut self) -> io::Result<()> {
         if !self.buffer.is_empty() {
             self.stream.write_all(&self.buffer).await?;
+            self.queue.note_written(self.buffer.len());
             self.buffer.clear();
         }
         if self.buffer.capacity() > 2 * (WRITE_BYTES + SMALL_FRAME_BYTES_MAX + HEADER_BYTES) {

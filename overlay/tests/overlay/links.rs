@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use overlay::limits::{FRAME_BYTES_MAX, SMALL_FRAME_BYTES_MAX};
 use overlay::{Incarnation, LinkDown, Node, ProcessId, SendError};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use crate::fixture::{Record, Told, address, builder, soon};
 
@@ -142,4 +144,67 @@ async fn peers_that_dial_each_other_at_once_get_one_link() {
         assert_eq!((a_record.try_next(), b_record.try_next()), (None, None));
         assert_eq!((a.metrics().links_opened, b.metrics().links_opened), (1, 1));
     }
+}
+
+/// Forwards connections to `to`, until its first one is told to go on in one direction only.
+/// Later connections are forwarded whole.
+async fn half_deaf(to: std::net::SocketAddr) -> (std::net::SocketAddr, watch::Sender<bool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at = listener.local_addr().unwrap();
+    let (deaf, is_deaf) = watch::channel(false);
+    tokio::spawn(async move {
+        let mut first = true;
+        while let Ok((near, _)) = listener.accept().await {
+            let far = TcpStream::connect(to).await.unwrap();
+            let (mut from_near, mut to_near) = near.into_split();
+            let (mut from_far, mut to_far) = far.into_split();
+            let mut is_deaf = is_deaf.clone();
+            let stops = std::mem::take(&mut first);
+            tokio::spawn(async move { tokio::io::copy(&mut from_near, &mut to_far).await });
+            tokio::spawn(async move {
+                tokio::select! {
+                    _ = is_deaf.wait_for(|deaf| *deaf), if stops => {}
+                    copied = tokio::io::copy(&mut from_far, &mut to_near) => drop(copied),
+                }
+                // Neither half is closed: nothing more comes, and nobody is told.
+                std::future::pending::<()>().await;
+                drop((from_far, to_near));
+            });
+        }
+    });
+    (at, deaf)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_works_in_one_direction_only_is_replaced() {
+    let (handler, mut a_record) = Record::new();
+    let a = builder().frames(handler).start().await.unwrap();
+    let port = address(&a).rsplit('/').next().unwrap().parse().unwrap();
+    let (proxy, deaf) = half_deaf(([127, 0, 0, 1], port).into()).await;
+    let (handler, mut b_record) = Record::new();
+    let by_proxy = format!("/ip4/127.0.0.1/tcp/{}", proxy.port());
+    let b = builder().frames(handler).peer(by_proxy).start().await;
+    let b = b.unwrap();
+    assert_eq!(a_record.next().await, Told::Up(b.process()));
+    assert_eq!(b_record.next().await, Told::Up(a.process()));
+    deaf.send_replace(true);
+    let frame = Bytes::from_static(b"do you hear me");
+    a.outbound().send(b.process(), frame.clone()).unwrap();
+    // What b sends goes through all the time.
+    let (outbound, to) = (b.outbound(), a.process());
+    let talks = tokio::spawn(async move {
+        loop {
+            outbound.send(to, Bytes::from_static(b"hello")).unwrap();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+    let lost = Told::Down(b.process(), LinkDown::Closed);
+    soon(async {
+        while a_record.next().await != lost {}
+        while a_record.next().await != Told::Up(b.process()) {}
+    })
+    .await;
+    talks.abort();
+    a.outbound().send(b.process(), frame.clone()).unwrap();
+    soon(async { while b_record.next().await != Told::Frame(a.process(), frame.clone()) {} }).await;
 }
