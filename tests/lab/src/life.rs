@@ -13,6 +13,7 @@ use examples::bank::Account;
 use objects::kinds::Counter;
 use objects::{Node, Ref};
 use tokio::io::{AsyncBufReadExt, BufReader};
+use tracing_subscriber::EnvFilter;
 
 use self::work::Workers;
 use crate::history::Recorder;
@@ -67,7 +68,21 @@ fn failed(problem: &dyn std::fmt::Display) -> ExitCode {
     ExitCode::from(2)
 }
 
+/// What `RUST_LOG` asks for goes into a file beside the history.
+fn write_log(life: &Life) -> std::io::Result<()> {
+    if let Ok(filter) = EnvFilter::try_from_default_env() {
+        let file = std::fs::File::create(life.history.with_extension("log"))?;
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_ansi(false)
+            .with_writer(std::sync::Mutex::new(file))
+            .init();
+    }
+    Ok(())
+}
+
 async fn run(life: &Life) -> Result<(), String> {
+    write_log(life).map_err(|error| error.to_string())?;
     let recorder = Recorder::create(&life.history).map_err(|error| error.to_string())?;
     let node = start(life).await?;
     let address = node.addresses().first().cloned().unwrap_or_default();

@@ -44,7 +44,8 @@ pub struct Options {
     /// Peers that host objects, besides one client that no fault touches.
     #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u8).range(5..=9))]
     pub peers: u8,
-    /// Where the histories go, and stay. Otherwise they stay after a failure only.
+    /// Where the histories go, and stay, and logs if `RUST_LOG` is set. Otherwise they stay after
+    /// a failure only.
     #[arg(long, value_name = "DIR")]
     pub folder: Option<PathBuf>,
     /// Print the report as one line of JSON.
