@@ -140,6 +140,8 @@ impl Driver {
         };
         if dialled && !busy && self.shared.links.get(&peer).is_none() {
             self.open_link(peer, id);
+        } else if self.end_probe(peer, id) {
+            self.way_is_open(peer);
         }
     }
 

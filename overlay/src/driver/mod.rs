@@ -7,6 +7,7 @@ mod gossip;
 mod linking;
 mod machine;
 mod peering;
+mod probing;
 mod reader;
 mod swarm_events;
 mod timers;

@@ -73,6 +73,8 @@ pub(super) struct Peering {
     pub(super) asked: bool,
     /// Tries of the link in the making that ended in a pause.
     pub(super) tries: u32,
+    /// A dial beside a silent link, to see whether the peer can be reached.
+    pub(super) probe: Option<ConnectionId>,
 }
 
 impl Peering {

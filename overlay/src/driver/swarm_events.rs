@@ -20,6 +20,7 @@ use super::{Driver, Due, TaskResult};
 use crate::behaviour::BehaviourEvent;
 use crate::identity::{from_libp2p, to_libp2p};
 use crate::link::behaviour::Happened;
+use crate::link::echo::Verdict;
 use crate::link::handler::{Purpose, StreamEvent};
 use crate::link::hello;
 use crate::link::wire::Link;
@@ -155,6 +156,10 @@ impl Driver {
         let Some(peer) = name.as_ref().and_then(from_libp2p) else {
             return;
         };
+        let refused = is_refusal(error);
+        if self.end_probe(peer, connection) && refused {
+            self.way_is_open(peer);
+        }
         let Some(peering) = self.peers.get(&peer) else {
             return;
         };
@@ -162,7 +167,7 @@ impl Driver {
             .dialled
             .is_some_and(|at| at.elapsed() < QUICK_FAILURE);
         if peering.attempt == Some(Attempt::Dialling(connection)) {
-            if is_refusal(error) {
+            if refused {
                 self.failed(peer, LinkDown::Refused);
             } else if quick {
                 self.failed_half_way(peer);
@@ -303,9 +308,10 @@ impl Driver {
             if heard {
                 self.command(Command::Heard(link.process));
             }
-            if link.is_stuck(heard) {
-                tracing::debug!(process = %link.process, "hears this node no more");
-                link.abandon();
+            match link.look(heard) {
+                Verdict::Fine | Verdict::Ask => {}
+                Verdict::Stuck => self.give_up(&link),
+                Verdict::Silent => self.probe(&link),
             }
             if traffic.used.swap(false, Ordering::Relaxed) {
                 self.command(Command::LinkUsed(link.process));

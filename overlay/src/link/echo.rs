@@ -1,16 +1,18 @@
-//! Finding out that a link works in one direction only.
+//! Finding out that what is written on a link does not arrive.
 //!
 //! After an outage each direction of a TCP connection starts again by its own retransmission
-//! timer, which may be as long as the outage was (RFC 6298, section 5.5). Until then one side
-//! hears the other and is not heard. Such a link is worth less than none: a new connection works
-//! at once. So a side that has written something asks the other to echo, and gives the link up if
-//! it goes on hearing the other without getting the echo. Silence alone says nothing: the other
-//! process may be paused, or the network gone, and a new connection would not help.
+//! timer, which may be as long as the outage was (RFC 6298, section 5.5). A new connection works
+//! at once. So a side that has written something asks the other to echo. If it goes on hearing the
+//! other without getting the echo, the link works in one direction only and is given up. If it
+//! hears nothing, the link may be stuck in both, or the network gone, or the other process paused:
+//! whether a new connection can be made tells.
 
 use std::sync::{Mutex, PoisonError};
 
 /// A link is given up when frames came in so many looks after it was asked to echo.
-const LOOKS_MAX: u8 = 3;
+const HEARD_MAX: u8 = 3;
+/// A new connection is tried after so many looks without a frame, one after the other.
+const SILENT_MAX: u8 = 3;
 
 /// What is known of the way to the other side.
 #[derive(Debug, Default)]
@@ -22,8 +24,16 @@ pub(crate) struct Echo {
 struct State {
     /// Something was queued that no echo has followed.
     wrote: bool,
-    /// Looks with frames since the echo was asked for.
-    asked: Option<u8>,
+    /// The echo that was asked for and has not come.
+    asked: Option<Asked>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Asked {
+    /// Looks with frames since then.
+    heard: u8,
+    /// The last looks without one.
+    silent: u8,
 }
 
 /// What to do now.
@@ -35,12 +45,19 @@ pub(crate) enum Verdict {
     Ask,
     /// Give the link up: what is written does not arrive.
     Stuck,
+    /// Try whether a new connection can be made.
+    Silent,
 }
 
 impl Echo {
     /// Something was queued for the other side.
     pub(crate) fn wrote(&self) {
         self.state().wrote = true;
+    }
+
+    /// Whether the other side was asked to echo and has not done so.
+    pub(crate) fn waits(&self) -> bool {
+        self.state().asked.is_some()
     }
 
     /// The other side echoed: everything written before it was asked has arrived.
@@ -52,20 +69,27 @@ impl Echo {
     /// writers are getting rid of what is queued, if slowly.
     pub(crate) fn look(&self, heard: bool, busy: bool) -> Verdict {
         let mut state = self.state();
-        let Some(looks) = state.asked else {
+        let Some(asked) = &mut state.asked else {
             if !state.wrote {
                 return Verdict::Fine;
             }
             *state = State {
                 wrote: false,
-                asked: Some(0),
+                asked: Some(Asked::default()),
             };
             return Verdict::Ask;
         };
-        let looks = looks + u8::from(heard && !busy);
-        let stuck = looks >= LOOKS_MAX;
-        state.asked = Some(if stuck { 0 } else { looks });
-        if stuck { Verdict::Stuck } else { Verdict::Fine }
+        asked.heard += u8::from(heard && !busy);
+        asked.silent = if heard { 0 } else { asked.silent + 1 };
+        if asked.heard >= HEARD_MAX {
+            *asked = Asked::default();
+            Verdict::Stuck
+        } else if asked.silent >= SILENT_MAX {
+            asked.silent = SILENT_MAX - 1;
+            Verdict::Silent
+        } else {
+            Verdict::Fine
+        }
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
@@ -94,10 +118,20 @@ mod tests {
     }
 
     #[test]
-    fn silence_and_slowness_prove_nothing() {
+    fn who_is_not_heard_either_is_tried_on_another_way() {
         let echo = asked();
-        for _ in 0..100 {
-            assert_eq!(echo.look(false, false), Verdict::Fine);
+        assert_eq!(echo.look(false, false), Verdict::Fine);
+        assert_eq!(echo.look(false, false), Verdict::Fine);
+        assert_eq!(echo.look(false, false), Verdict::Silent);
+        assert_eq!(echo.look(false, false), Verdict::Silent);
+        assert_eq!(echo.look(true, true), Verdict::Fine);
+        assert_eq!(echo.look(false, false), Verdict::Fine);
+    }
+
+    #[test]
+    fn a_slow_link_is_not_stuck() {
+        let echo = asked();
+        for _ in 0..1_000 {
             assert_eq!(echo.look(true, true), Verdict::Fine);
         }
     }

@@ -123,18 +123,15 @@ impl Link {
         Ok(bulk && !self.bulk_wanted.swap(true, Ordering::Relaxed))
     }
 
-    /// Sees to it that the other side is asked to echo, and whether it does; `heard` as for
-    /// [`Echo::look`]. Whether the link is to be given up.
-    pub(crate) fn is_stuck(&self, heard: bool) -> bool {
+    /// Sees to it that the other side is asked to echo, and looks whether it does; `heard` as
+    /// for [`Echo::look`].
+    pub(crate) fn look(&self, heard: bool) -> Verdict {
         let written = self.queue.take_written() + self.bulk.take_written();
-        match self.echo.look(heard, written >= BUSY_BYTES) {
-            Verdict::Fine => false,
-            Verdict::Ask => {
-                self.put(Channel::Echo);
-                false
-            }
-            Verdict::Stuck => !self.is_closing(),
+        let verdict = self.echo.look(heard, written >= BUSY_BYTES);
+        if verdict == Verdict::Ask {
+            self.put(Channel::Echo);
         }
+        verdict
     }
 
     /// Queues a frame without content. If too much waits already, it is left out.

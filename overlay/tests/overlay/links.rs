@@ -1,10 +1,12 @@
 //! Links: frames, their order, their end.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use overlay::limits::{FRAME_BYTES_MAX, SMALL_FRAME_BYTES_MAX};
 use overlay::{Incarnation, LinkDown, Node, ProcessId, SendError};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -146,65 +148,92 @@ async fn peers_that_dial_each_other_at_once_get_one_link() {
     }
 }
 
-/// Forwards connections to `to`, until its first one is told to go on in one direction only.
-/// Later connections are forwarded whole.
-async fn half_deaf(to: std::net::SocketAddr) -> (std::net::SocketAddr, watch::Sender<bool>) {
+/// What becomes of the first connection through a proxy.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stuck {
+    Nowhere,
+    TowardsDialler,
+    BothWays,
+}
+
+/// Copies until `stops`. Then neither end is closed: nothing more comes, and nobody is told.
+async fn copy(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut state: watch::Receiver<Stuck>,
+    stops: impl Fn(&Stuck) -> bool,
+) {
+    tokio::select! {
+        _ = state.wait_for(stops) => {}
+        _ = tokio::io::copy(&mut from, &mut to) => {}
+    }
+    std::future::pending::<()>().await;
+}
+
+/// Forwards connections to `to`. The first one gets stuck as it is told, later ones do not.
+async fn proxy(to: SocketAddr) -> (SocketAddr, watch::Sender<Stuck>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
-    let (deaf, is_deaf) = watch::channel(false);
+    let (told, state) = watch::channel(Stuck::Nowhere);
     tokio::spawn(async move {
         let mut first = true;
         while let Ok((near, _)) = listener.accept().await {
             let far = TcpStream::connect(to).await.unwrap();
-            let (mut from_near, mut to_near) = near.into_split();
-            let (mut from_far, mut to_far) = far.into_split();
-            let mut is_deaf = is_deaf.clone();
-            let stops = std::mem::take(&mut first);
-            tokio::spawn(async move { tokio::io::copy(&mut from_near, &mut to_far).await });
-            tokio::spawn(async move {
-                tokio::select! {
-                    _ = is_deaf.wait_for(|deaf| *deaf), if stops => {}
-                    copied = tokio::io::copy(&mut from_far, &mut to_near) => drop(copied),
-                }
-                // Neither half is closed: nothing more comes, and nobody is told.
-                std::future::pending::<()>().await;
-                drop((from_far, to_near));
-            });
+            let (from_near, to_near) = near.into_split();
+            let (from_far, to_far) = far.into_split();
+            let stuck = std::mem::take(&mut first);
+            let back = move |state: &Stuck| stuck && *state != Stuck::Nowhere;
+            let forth = move |state: &Stuck| stuck && *state == Stuck::BothWays;
+            tokio::spawn(copy(from_far, to_near, state.clone(), back));
+            tokio::spawn(copy(from_near, to_far, state.clone(), forth));
         }
     });
-    (at, deaf)
+    (at, told)
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_link_that_works_in_one_direction_only_is_replaced() {
+/// Two linked nodes of which the second dialled the first through a proxy. The link gets stuck
+/// while both talk; then they get another one, and hear each other.
+async fn gets_stuck(how: Stuck) {
     let (handler, mut a_record) = Record::new();
     let a = builder().frames(handler).start().await.unwrap();
     let port = address(&a).rsplit('/').next().unwrap().parse().unwrap();
-    let (proxy, deaf) = half_deaf(([127, 0, 0, 1], port).into()).await;
+    let (proxy, state) = proxy(([127, 0, 0, 1], port).into()).await;
     let (handler, mut b_record) = Record::new();
     let by_proxy = format!("/ip4/127.0.0.1/tcp/{}", proxy.port());
     let b = builder().frames(handler).peer(by_proxy).start().await;
     let b = b.unwrap();
     assert_eq!(a_record.next().await, Told::Up(b.process()));
     assert_eq!(b_record.next().await, Told::Up(a.process()));
-    deaf.send_replace(true);
-    let frame = Bytes::from_static(b"do you hear me");
-    a.outbound().send(b.process(), frame.clone()).unwrap();
-    // What b sends goes through all the time.
-    let (outbound, to) = (b.outbound(), a.process());
-    let talks = tokio::spawn(async move {
+    state.send_replace(how);
+    let talk = |outbound: overlay::Outbound, to| async move {
+        let mut every = tokio::time::interval(Duration::from_millis(50));
         loop {
+            every.tick().await;
             outbound.send(to, Bytes::from_static(b"hello")).unwrap();
-            tokio::time::sleep(Duration::from_millis(50)).await;
         }
-    });
-    let lost = Told::Down(b.process(), LinkDown::Closed);
+    };
+    let talks = [
+        tokio::spawn(talk(a.outbound(), b.process())),
+        tokio::spawn(talk(b.outbound(), a.process())),
+    ];
+    let down = Told::Down(b.process(), LinkDown::Closed);
     soon(async {
-        while a_record.next().await != lost {}
+        while a_record.next().await != down {}
         while a_record.next().await != Told::Up(b.process()) {}
     })
     .await;
-    talks.abort();
+    talks.iter().for_each(tokio::task::JoinHandle::abort);
+    let frame = Bytes::from_static(b"do you hear me");
     a.outbound().send(b.process(), frame.clone()).unwrap();
     soon(async { while b_record.next().await != Told::Frame(a.process(), frame.clone()) {} }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_works_in_one_direction_only_is_replaced() {
+    gets_stuck(Stuck::TowardsDialler).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_is_stuck_in_both_directions_is_replaced() {
+    gets_stuck(Stuck::BothWays).await;
 }
