@@ -63,8 +63,15 @@ pub struct MembershipConfig {
     /// News learned otherwise than by gossip is gossiped after a random part of this time,
     /// unless gossip carries it meanwhile.
     pub relay_delay: Duration,
-    /// Records waiting to be gossiped so; further ones are left to anti-entropy.
+    /// Records waiting to be gossiped so; further ones are left to anti-entropy. As many doubts
+    /// may wait for `doubt_delay`.
     pub relays_max: usize,
+    /// For so long after its first link a member takes what it is told for known to the others,
+    /// and gossips nothing of it.
+    pub newcomer: Duration,
+    /// A member that does not watch a process, and whose connection it refused, says so after
+    /// this time and a random part of it again, unless enough others said it before.
+    pub doubt_delay: Duration,
     /// Time between anti-entropy exchanges while views agree.
     pub sync_period: Duration,
     /// Time to the next exchange after one that brought news.
@@ -119,6 +126,8 @@ impl Default for MembershipConfig {
             gossip_batch: Duration::from_millis(50),
             relay_delay: Duration::from_secs(2),
             relays_max: 64,
+            newcomer: Duration::from_secs(5),
+            doubt_delay: Duration::from_millis(500),
             sync_period: Duration::from_secs(10),
             sync_period_busy: Duration::from_secs(1),
             dead_synced: Duration::from_secs(3600),

@@ -46,7 +46,8 @@ pub struct Overlay {
     /// The view and the links with which there were last as many links as wanted.
     degree_met: Option<(u64, u64)>,
     phase: Phase,
-    tick_set: bool,
+    /// When the tick timer that counts fires; others may be on their way.
+    tick_at: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,7 +80,7 @@ impl Overlay {
             ungreeted: BTreeSet::new(),
             degree_met: None,
             phase: Phase::Fresh,
-            tick_set: false,
+            tick_at: None,
             config,
             process,
             role,
@@ -174,11 +175,18 @@ impl Overlay {
             out,
         };
         self.membership.settle(cx);
-        if !self.tick_set && (self.membership.pending() || self.founding.pending()) {
-            self.tick_set = true;
-            let tick = self.config.membership.tick;
-            self.membership.expect_tick(now + tick);
-            out.set_timer(Timer::Tick, tick);
+        let tick = self.config.membership.tick;
+        let wanted = if self.founding.pending() {
+            Some(now + tick)
+        } else {
+            self.membership.next_tick(now)
+        };
+        if let Some(at) = wanted
+            && self.tick_at.is_none_or(|set| at + tick <= set)
+        {
+            self.tick_at = Some(at);
+            self.membership.expect_tick(at);
+            out.set_timer(Timer::Tick, at.since(now));
         }
     }
 }

@@ -65,6 +65,7 @@ impl Membership {
             }
         }
         self.refute_late(cx);
+        self.say_delayed_doubts(cx.now);
         for peer in self.news.due_relays(cx.now) {
             let entry = self
                 .table

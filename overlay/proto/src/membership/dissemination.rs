@@ -31,6 +31,7 @@ pub(super) struct Dissemination {
     events: BTreeMap<Subject, MembershipEvent>,
     cluster: Option<ClusterRecord>,
     relays: BTreeMap<PeerId, Instant>,
+    doubts: BTreeMap<PeerId, (Instant, MembershipEvent)>,
 }
 
 impl Dissemination {
@@ -40,11 +41,12 @@ impl Dissemination {
         self.events.is_empty() && self.cluster.is_none()
     }
 
-    /// How full its tables are, if at most `relays_max` records may wait to be relayed.
-    pub(super) fn tables(&self, relays_max: usize) -> [Table; 2] {
+    /// How full its tables are, if at most `relays_max` records and doubts may be delayed.
+    pub(super) fn tables(&self, relays_max: usize) -> [Table; 3] {
         [
             Table::new("news.events", self.events.len(), EVENTS_MAX),
             Table::new("news.relays", self.relays.len(), relays_max),
+            Table::new("news.doubts", self.doubts.len(), relays_max),
         ]
     }
 
@@ -81,10 +83,38 @@ impl Dissemination {
         }
     }
 
-    /// Whether records wait for gossip to carry them.
+    /// Publishes this doubt about `peer` at `due`; at once if `limit` others wait already.
+    pub(super) fn delay_doubt(
+        &mut self,
+        event: MembershipEvent,
+        peer: PeerId,
+        due: Instant,
+        limit: usize,
+    ) {
+        if self.doubts.len() < limit || self.doubts.contains_key(&peer) {
+            self.doubts.insert(peer, (due, event));
+        } else {
+            self.push(event, peer);
+        }
+    }
+
+    /// The delayed doubts that are due.
+    pub(super) fn due_doubts(&mut self, now: Instant) -> Vec<(PeerId, MembershipEvent)> {
+        let mut due = Vec::new();
+        self.doubts.retain(|peer, (at, event)| {
+            let waits = *at > now;
+            if !waits {
+                due.push((*peer, event.clone()));
+            }
+            waits
+        });
+        due
+    }
+
+    /// Whether anything is delayed, for others to say it meanwhile.
     #[must_use]
-    pub(super) fn has_relays(&self) -> bool {
-        !self.relays.is_empty()
+    pub(super) fn has_delayed(&self) -> bool {
+        !self.relays.is_empty() || !self.doubts.is_empty()
     }
 
     /// The peers whose records gossip did not carry in time.

@@ -99,7 +99,20 @@ impl Membership {
         true
     }
 
-    /// Doubts `process` and says so.
+    /// Says the doubts that were delayed, and that others did not say meanwhile.
+    pub(super) fn say_delayed_doubts(&mut self, now: Instant) {
+        for (peer, event) in self.news.due_doubts(now) {
+            let MembershipEvent::Suspect { process, .. } = &event else {
+                continue;
+            };
+            if self.suspicions.lacks_votes(process, self.table.living()) {
+                self.news.push(event, peer);
+            }
+        }
+    }
+
+    /// Doubts `process` and says so. If its connection was refused, so were those of all others
+    /// that are linked with it: those that watch it speak first.
     pub(super) fn suspect<O: Outbox>(
         &mut self,
         cx: &mut Cx<'_, O>,
@@ -127,7 +140,14 @@ impl Membership {
                 observer,
                 refused,
             };
-            self.news.push(event, process.peer);
+            if refused && !self.probes.watches(&process) {
+                let delay = self.config.doubt_delay;
+                let due = cx.now + delay + self.random_part(delay);
+                let limit = self.config.relays_max;
+                self.news.delay_doubt(event, process.peer, due, limit);
+            } else {
+                self.news.push(event, process.peer);
+            }
         }
         if first {
             self.doubt(cx, process);

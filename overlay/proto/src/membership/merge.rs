@@ -203,7 +203,7 @@ impl Membership {
         self.view_moved();
         if source == Source::Gossip {
             self.news.heard(&process.peer, signed);
-        } else if self.role == Role::Member {
+        } else if self.role == Role::Member && !self.is_newcomer(cx.now) {
             let delay = self.config.relay_delay / 8 + self.random_part(self.config.relay_delay);
             self.news
                 .relay(process.peer, cx.now + delay, self.config.relays_max);
@@ -276,8 +276,15 @@ impl Membership {
             _ => self.on_heard(cx, &process),
         }
         if cx.links.len() == 1 {
+            self.linked_since = Some(cx.now);
             self.republish_own();
         }
+    }
+
+    /// Whether this node came so lately that all it hears is known to the others.
+    fn is_newcomer(&self, now: Instant) -> bool {
+        let since = self.linked_since;
+        since.is_none_or(|since| now.since(since) < self.config.newcomer)
     }
 
     /// The greeting of a linked process brought its record. If this node knows something

@@ -68,6 +68,7 @@ pub struct Membership {
     rng: ChaCha8Rng,
     own: Option<Announcement>,
     sequence: u64,
+    linked_since: Option<Instant>,
     refuted_at: Option<Instant>,
     to_refute: Option<u64>,
     table: Table,
@@ -130,6 +131,7 @@ impl Membership {
             counters: Counters::default(),
             own: None,
             sequence: 0,
+            linked_since: None,
             refuted_at: None,
             to_refute: None,
             config,
@@ -303,13 +305,17 @@ impl Membership {
         }
     }
 
-    /// Whether the tick timer is needed for this part of the machine.
+    /// When this part of the machine needs the tick timer next: after one tick while probes are
+    /// under way, else when something becomes of a suspicion.
     #[must_use]
-    pub fn pending(&self) -> bool {
-        self.probes.pending()
-            || !self.suspicions.is_empty()
-            || self.news.has_relays()
-            || self.to_refute.is_some()
+    pub fn next_tick(&self, now: Instant) -> Option<Instant> {
+        let soon = now + self.config.tick;
+        let often = self.probes.pending() || self.news.has_delayed() || self.to_refute.is_some();
+        if often {
+            return Some(soon);
+        }
+        let due = self.suspicions.next_due(self.table.living())?;
+        Some(due.max(soon))
     }
 
     /// The flush timer fired.

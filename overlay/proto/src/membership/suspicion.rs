@@ -101,6 +101,16 @@ impl Suspicions {
         }
     }
 
+    /// Whether `process` is in doubt and too few others, in a view of `living` members, said that
+    /// it refused them.
+    pub(super) fn lacks_votes(&self, process: &ProcessId, living: usize) -> bool {
+        self.cases.get(process).is_some_and(|case| {
+            let observers = self.observers(living);
+            let refused = case.votes.values().filter(|refused| **refused).count();
+            !case.certified && refused <= self.config.observers.min(observers)
+        })
+    }
+
     /// The doubts concern `process` up to this sequence: a record up to it does not refute them.
     pub(super) fn concerns(&mut self, process: &ProcessId, sequence: u64) {
         if let Some(case) = self.cases.get_mut(process) {
@@ -148,13 +158,14 @@ impl Suspicions {
 
     /// Decides, in a view of `living` members. The caller closes the cases decided.
     pub(super) fn decide(&mut self, now: Instant, living: usize) -> Verdicts {
-        let observers = living.saturating_sub(self.cases.len()).max(1);
+        let observers = self.observers(living);
         let storm = self.cases.len() >= self.storm_threshold(living);
         let mut verdicts = Verdicts::default();
         let mut held = false;
         for (process, case) in &mut self.cases {
             let age = now.since(case.since);
-            if case.is_due(&self.config, age, observers) {
+            let waits = case.waits(&self.config, observers);
+            if waits.is_some_and(|wait| age >= wait) {
                 if storm && age < self.config.storm_patience {
                     verdicts.storm = true;
                     continue;
@@ -170,6 +181,29 @@ impl Suspicions {
             verdicts.dead.clear();
         }
         verdicts
+    }
+
+    /// When the next of them is decided, unless others doubt meanwhile, in a view of `living`
+    /// members.
+    pub(super) fn next_due(&self, living: usize) -> Option<Instant> {
+        let observers = self.observers(living);
+        let storm = self.cases.len() >= self.storm_threshold(living);
+        let patience = if storm {
+            self.config.storm_patience
+        } else {
+            Duration::ZERO
+        };
+        let quiet = self.newest + self.config.hold_quiet;
+        let due = |case: &Suspicion| match case.waits(&self.config, observers) {
+            Some(wait) => (case.since + wait.max(patience)).max(quiet),
+            None => case.renewed + suspicion_max(&self.config) * 2,
+        };
+        self.cases.values().map(due).min()
+    }
+
+    /// How many of `living` members could observe one of those in doubt.
+    fn observers(&self, living: usize) -> usize {
+        living.saturating_sub(self.cases.len()).max(1)
     }
 
     /// Suspects that make a storm in a view of `living` members.
@@ -195,12 +229,18 @@ impl Suspicions {
 }
 
 impl Suspicion {
-    /// Whether enough observers doubt for long enough, when `observers` could.
-    fn is_due(&self, config: &MembershipConfig, age: Duration, observers: usize) -> bool {
+    /// How long it must last, if enough observers doubt, when `observers` could.
+    fn waits(&self, config: &MembershipConfig, observers: usize) -> Option<Duration> {
         let required = config.observers.min(observers);
         let refused = self.votes.values().filter(|refused| **refused).count();
         let enough = self.certified || self.votes.len() >= required;
-        enough && (refused >= required || age >= self.lifetime(config, observers, refused))
+        enough.then(|| {
+            if refused >= required {
+                Duration::ZERO
+            } else {
+                self.lifetime(config, observers, refused)
+            }
+        })
     }
 
     /// How long it lasts: the more observers doubt, the shorter (Lifeguard).

@@ -433,7 +433,7 @@ fn news_that_gossip_carried_meanwhile_is_not_repeated() {
     news.push(MembershipEvent::Alive(signed.clone()), process(1).peer);
     news.relay(process(1).peer, at(2.0), 8);
     news.heard(&process(1).peer, &signed);
-    assert!(news.is_empty() && !news.has_relays());
+    assert!(news.is_empty() && !news.has_delayed());
     news.relay(process(2).peer, at(2.0), 1);
     news.relay(process(3).peer, at(2.0), 1);
     assert!(news.due_relays(at(1.9)).is_empty());

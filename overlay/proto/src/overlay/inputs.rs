@@ -9,7 +9,10 @@ use crate::interface::{Command, Event, Outbox, Timer};
 use crate::machine::LinkDown;
 use crate::membership::Cx;
 use crate::message::{GossipBatch, Message};
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
+
+/// A timer may be early by less than this: drivers count in milliseconds.
+const TIMER_EARLY_MAX: Duration = Duration::from_millis(2);
 
 impl Overlay {
     pub(super) fn on_command(&mut self, now: Instant, command: Command, out: &mut impl Outbox) {
@@ -161,7 +164,10 @@ impl Overlay {
                 out.set_timer(Timer::Upkeep, self.config.connections.upkeep_period);
             }
             Timer::Tick => {
-                self.tick_set = false;
+                if self.tick_at.is_some_and(|at| now + TIMER_EARLY_MAX < at) {
+                    return;
+                }
+                self.tick_at = None;
                 self.membership.on_tick(cx);
                 if !self.founding.pending() {
                     return;

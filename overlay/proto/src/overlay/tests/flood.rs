@@ -31,6 +31,7 @@ impl Victim {
         let mut config = OverlayConfig::default();
         config.membership.members_max = 100;
         config.membership.relays_max = 8;
+        config.membership.newcomer = Duration::ZERO;
         config.connections.contacts_max = 16;
         let me = process(0, 1);
         let keys = Box::new(PlainKeys(me.peer));
@@ -187,4 +188,24 @@ fn greetings_of_a_crowd_stay_within_the_limits() {
     }
     victim.filled("members");
     victim.filled("news.relays");
+}
+
+#[test]
+fn refused_connections_of_a_crowd_stay_within_the_limits() {
+    let mut victim = Victim::new();
+    for number in 1..CROWD {
+        let process = process(number, 1);
+        victim.input(Input::LinkUp(process));
+        victim.receive(
+            process,
+            Message::Greeting {
+                record: Some(record(number)),
+                digest: crate::message::Digest::default(),
+                cluster: None,
+            },
+        );
+        let reason = LinkDown::Refused;
+        victim.input(Input::LinkDown { process, reason });
+    }
+    victim.filled("news.doubts");
 }
