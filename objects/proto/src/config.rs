@@ -93,6 +93,8 @@ pub struct Limits {
     pub askers: usize,
     /// Replica sets changed at a time.
     pub repairs: usize,
+    /// Replicas on their way at a time from crowded hosts to those with room; 0 for none.
+    pub moves: usize,
     /// Creations under way.
     pub creations: usize,
     /// Objects that one grant covers; more are read with a round.
@@ -154,6 +156,7 @@ impl Default for Limits {
             watches: 1_024,
             askers: 1_024,
             repairs: 32,
+            moves: 4,
             creations: 65_536,
             leased: 65_536,
             survey_hosts: 100,

@@ -158,6 +158,25 @@ fn rotated<'a>(
     after.iter().chain(before).copied()
 }
 
+/// Whether `to` is believed alive and shares no more labels with `others` than `from` does.
+pub(crate) fn shares_fewer_labels(
+    view: &MembershipView,
+    to: &ProcessId,
+    from: &ProcessId,
+    others: &[ProcessId],
+) -> bool {
+    let record = |process: &ProcessId| view.process(process).map(|member| &*member.record);
+    let others: Vec<&MemberRecord> = others.iter().filter_map(record).collect();
+    let Some(candidate) = view
+        .process(to)
+        .filter(|member| member.state == MemberState::Alive)
+    else {
+        return false;
+    };
+    let now = record(from).map_or(usize::MAX, |host| clash(host, &others));
+    clash(&candidate.record, &others) <= now
+}
+
 /// Takes `count` hosts in order, each time the first that shares the fewest labels with those
 /// taken before.
 fn pick<'a>(

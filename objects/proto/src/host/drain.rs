@@ -33,6 +33,7 @@ impl Host {
     /// from now on.
     pub fn drain(&mut self, now: Instant) {
         if self.drain.is_none() {
+            self.rebalance.stop();
             self.drain = Some(Drain {
                 since: now,
                 done: false,

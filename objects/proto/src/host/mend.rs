@@ -14,17 +14,17 @@ use crate::object::{Configuration, Epoch, ObjectId, Replica};
 use crate::placement::Wanted;
 
 /// The kind of the directory of names: its objects grow first and at once.
-const NAMES_KIND: &str = "pydo.Names";
+pub(super) const NAMES_KIND: &str = "pydo.Names";
 /// Up to so many objects are looked at as soon as the view changes; more wait for the timer.
 const SCAN_AT_ONCE: usize = 1_024;
 /// A learner in step from which nothing was heard lately is pinged this often.
 const FRESH_PING: Duration = Duration::from_millis(300);
 
 /// What is wanted for one object, taken out of its replica.
-struct Wish {
-    configuration: Configuration,
-    kind: String,
-    kind_version: u32,
+pub(super) struct Wish {
+    pub(super) configuration: Configuration,
+    pub(super) kind: String,
+    pub(super) kind_version: u32,
     factor: usize,
     learners: Vec<ProcessId>,
     weak: bool,
@@ -71,10 +71,16 @@ impl Host {
 
     /// Does the next step for one object.
     pub(super) fn mend(&mut self, now: Instant, object: ObjectId, fx: &mut Effects) {
+        self.check_move(now, &object);
         let Some(wish) = self.wish(&object) else {
             return;
         };
-        let situation = self.situation(now, object, &wish);
+        let mut situation = self.situation(now, object, &wish);
+        if self.rebalance.target(&object).is_some() && situation.need() != Need::Members(1) {
+            // Something has to be repaired: that goes first.
+            self.rebalance.end(&object);
+            situation = self.situation(now, object, &wish);
+        }
         if situation.is_cut_off() {
             // Others may have gone on: this side replaces nobody, and asks around.
             self.repairs.missed.insert(object);
@@ -116,7 +122,7 @@ impl Host {
     }
 
     /// What the object needs to be judged; `None` unless this is its unchanging primary.
-    fn wish(&mut self, object: &ObjectId) -> Option<Wish> {
+    pub(super) fn wish(&mut self, object: &ObjectId) -> Option<Wish> {
         let replica = &self.slots.get(object)?.replica;
         if !replica.is_primary() || replica.is_changing() {
             return None;
@@ -145,9 +151,13 @@ impl Host {
                 .is_some_and(|hosted| hosted.version == version);
             standings.push(match record.map(|record| record.leaving) {
                 _ if process == me && hands_over => Standing::Leaving,
+                _ if process == me && self.rebalance.moves_away(&object, &process) => {
+                    Standing::Moves
+                }
                 _ if process == me => Standing::Stays,
                 _ if self.has_lost(&object, &process) => Standing::Gone,
                 Some(true) => Standing::Leaving,
+                Some(false) if self.rebalance.moves_away(&object, &process) => Standing::Moves,
                 Some(false) if runs => Standing::Stays,
                 Some(false) => Standing::StaysIdle,
                 None if self.lost.missed(now, process) >= self.config.timings.lost_after => {
@@ -212,6 +222,9 @@ impl Host {
 
     /// Whom to bring into step: learners that there are, then the best candidates.
     fn choose(&self, object: &ObjectId, wish: &Wish, want: usize) -> Vec<ProcessId> {
+        if let Some(to) = self.rebalance.target(object) {
+            return Vec::from([to]);
+        }
         let failed = self.repairs.jobs.get(object).map(|job| &job.failed);
         let mut avoid: BTreeSet<ProcessId> = failed.cloned().unwrap_or_default();
         avoid.insert(self.world.me);

@@ -14,6 +14,7 @@ mod inquiry;
 mod leases;
 mod mend;
 mod outbox;
+mod rebalance;
 mod recover;
 mod repair;
 mod republish;
@@ -38,6 +39,7 @@ use self::drain::Drain;
 use self::host_counts::HostCounts;
 use self::inquiry::Inquiries;
 use self::outbox::Deliveries;
+use self::rebalance::Rebalance;
 use self::repair::{Lost, Repairs};
 use self::republish::Republished;
 use self::silence::Silence;
@@ -76,6 +78,7 @@ pub struct Host {
     strategy: Box<dyn Strategy>,
     lost: Lost,
     repairs: Repairs,
+    rebalance: Rebalance,
     drain: Option<Drain>,
     deliveries: Deliveries,
     inquiries: Inquiries,
@@ -154,6 +157,7 @@ impl Host {
             strategy: Box::new(RoundRobin::new(0)),
             lost: Lost::default(),
             repairs: Repairs::default(),
+            rebalance: Rebalance::default(),
             drain: None,
             deliveries: Deliveries::new(limits.deliveries, timings.outbox_retry),
             inquiries: Inquiries::default(),
@@ -220,6 +224,7 @@ impl Host {
         self.expire_tombstones(now);
         self.doubt_absent(now, fx);
         self.on_view_repairs();
+        self.rebalance.on_view();
     }
 
     /// A link is open and confirmed in both directions.
@@ -279,17 +284,19 @@ impl Host {
             || self.has_news()
     }
 
-    /// Looks at repairs.
+    /// Looks at repairs, then at what is unevenly spread.
     pub fn tick_repairs(&mut self, now: Instant, fx: &mut Effects) {
         self.doubt_absent(now, fx);
         self.expire_tombstones(now);
         self.scan_repairs();
+        self.rebalance(now);
     }
 
-    /// Whether a repair is pending.
+    /// Whether a repair is pending, or replicas are to be evened out.
     #[must_use]
     pub fn repairs_wait(&self) -> bool {
-        self.repairs.pending() || self.absent.waits()
+        let uneven = self.rebalance.waits() && self.slots.count_of(&self.world.me) > 0;
+        self.repairs.pending() || self.absent.waits() || uneven
     }
 
     /// Does what this input made due: replica sets to be changed, news to be announced.

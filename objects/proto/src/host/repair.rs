@@ -30,6 +30,8 @@ pub(crate) enum Standing {
     Leaving,
     /// The view lost it for good: it is replaced, but the set does not shrink for it.
     Gone,
+    /// Another host has more room: it is replaced, but the set does not shrink for it.
+    Moves,
 }
 
 impl Standing {

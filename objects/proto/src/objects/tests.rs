@@ -12,4 +12,5 @@ mod leases;
 mod nested;
 mod noise;
 mod placing;
+mod rebalancing;
 mod serving;

@@ -34,6 +34,8 @@ pub(super) const KIND: &str = "Number";
 const DELAY: u64 = 300;
 /// The view learns of a crash after this time.
 const DETECTION: Duration = Duration::from_millis(3_000);
+/// The view learns of a node's news after this time.
+const NEWS: Duration = Duration::from_millis(200);
 /// A dial that is not answered fails after this time.
 const DIAL: Duration = Duration::from_millis(2_000);
 
@@ -50,6 +52,8 @@ pub(super) struct Node {
     pub(super) events: Vec<Event>,
     in_view: bool,
     hosts: bool,
+    /// The load that it had announced.
+    told: u32,
     missed: Vec<In>,
     frozen_at: Instant,
 }
@@ -78,6 +82,8 @@ pub(super) enum Happening {
     Unseen {
         node: usize,
     },
+    /// The view shows what nodes announced.
+    Heard,
 }
 
 pub(super) struct Cluster {
@@ -182,6 +188,7 @@ impl Cluster {
             events: Vec::new(),
             in_view: hosts,
             hosts,
+            told: 0,
             missed: Vec::new(),
             frozen_at: self.now,
         });
@@ -337,6 +344,7 @@ impl Cluster {
                 self.nodes[node].in_view = false;
                 self.announce();
             }
+            Happening::Heard => self.announce(),
         }
     }
 
@@ -418,6 +426,10 @@ impl Cluster {
                 sets.insert(configuration.clone());
             }
             Event::Lookup(object) => self.look_up(node, *object),
+            Event::Announce(content) => {
+                self.nodes[node].told = content.load;
+                self.at(self.now + NEWS, Happening::Heard);
+            }
             Event::Completed { ticket, completion } => {
                 if let Some(relay) = self.relays.remove(ticket) {
                     let outcome = completion.outcome.clone();
@@ -443,7 +455,7 @@ fn record(node: &Node) -> MemberRecord {
         addresses: Vec::new(),
         kinds: if node.hosts { vec![kind] } else { Vec::new() },
         capacity: 1_000_000,
-        load: 0,
+        load: node.told,
         primaries: 0,
         labels: Vec::new(),
         leaving: node.leaving,

@@ -49,6 +49,7 @@ fn small() -> ObjectsConfig {
             watches: 8,
             askers: 8,
             repairs: 4,
+            moves: 8,
             creations: 4,
             leased: 4,
             survey_hosts: 8,

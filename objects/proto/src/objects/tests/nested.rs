@@ -22,6 +22,7 @@ fn a_recorded_call_is_delivered_once() {
     }
     cluster.run(Duration::from_secs(2));
     assert_eq!(cluster.state(target.id), Some(5));
+    cluster.run(Duration::from_secs(5));
     assert!(cluster.is_idle(), "what is delivered is forgotten");
 }
 
