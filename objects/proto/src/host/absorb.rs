@@ -68,6 +68,7 @@ impl Host {
             Note::Reconfigured(configuration) => {
                 self.announce(object, configuration, fx);
                 self.end_job(&object);
+                self.rebalance.changed(now, object);
                 self.attention.insert(object);
             }
             Note::OutboxChanged => {

@@ -2,13 +2,16 @@
 //!
 //! Each primary looks after its own objects, by the loads that hosts announce. A move is an
 //! ordinary change of the replica set, so a load that is wrong or old costs a needless move and
-//! nothing else. Repairs go first. How many move at a time is limited at each host; and since all
-//! hosts see the same room at the same time, each takes its share of it by lot.
+//! nothing else. Repairs go first, and while many members are suspected at once nothing moves.
+//! How many move at a time is limited at each host; and since all hosts see the same room at the
+//! same time, each takes its share of it by lot. A set that has changed rests for a minute (design
+//! review 4.6).
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use overlay_proto::member::MemberState;
 use overlay_proto::view::MembershipView;
 use overlay_proto::{Duration, Instant, ProcessId, Table};
 use rand_chacha::rand_core::Rng;
@@ -26,6 +29,13 @@ const CALM: Duration = Duration::from_secs(5);
 const SCAN_MAX: usize = 256;
 /// Replicas above the mean that are nothing to move for.
 const SLACK: u64 = 2;
+/// A replica set is not changed again for the loads' sake so soon after any change.
+const REST: Duration = Duration::from_secs(60);
+/// Replica sets whose last change is remembered; of more, some may move earlier.
+const RESTING_MAX: usize = 4_096;
+/// So many suspects, or this part of the view, make a storm: then nothing moves.
+const STORM_SUSPECTS: usize = 5;
+const STORM_PART: usize = 5;
 /// Only so large a part of the room is aimed at in one round, by all hosts together: loads are
 /// announced a while after they changed.
 const ROUND_PART: u64 = 4;
@@ -48,9 +58,18 @@ pub(crate) struct Rebalance {
     uneven: bool,
     looked: Option<Instant>,
     cursor: Option<ObjectId>,
+    /// When sets changed that are not to be changed again yet.
+    resting: BTreeMap<ObjectId, Instant>,
 }
 
 impl Rebalance {
+    /// The object's set has changed.
+    pub(crate) fn changed(&mut self, now: Instant, object: ObjectId) {
+        if self.resting.len() < RESTING_MAX || self.resting.contains_key(&object) {
+            self.resting.insert(object, now);
+        }
+    }
+
     /// The view changed, and with it perhaps loads.
     pub(crate) fn on_view(&mut self) {
         self.stale = true;
@@ -61,9 +80,12 @@ impl Rebalance {
         self.stale || self.uneven || !self.moves.is_empty()
     }
 
-    /// How full its table is, if `max` replicas may be on their way.
-    pub(crate) fn table(&self, max: usize) -> Table {
-        Table::new("moves", self.moves.len(), max)
+    /// How full its tables are, if `max` replicas may be on their way.
+    pub(crate) fn tables(&self, max: usize) -> [Table; 2] {
+        [
+            Table::new("moves", self.moves.len(), max),
+            Table::new("moves.resting", self.resting.len(), RESTING_MAX),
+        ]
     }
 
     /// Nothing is moved any more.
@@ -131,6 +153,15 @@ impl Loads {
     }
 }
 
+/// Whether so many are suspected at once that the network is rather to blame.
+fn in_storm(view: &MembershipView) -> bool {
+    let members = view.members();
+    let suspects = members
+        .iter()
+        .filter(|member| member.state == MemberState::Suspect);
+    suspects.count() >= STORM_SUSPECTS.max(members.len() / STORM_PART)
+}
+
 impl Host {
     /// Decides what is to be moved next, if it is time.
     pub(super) fn rebalance(&mut self, now: Instant) {
@@ -140,8 +171,14 @@ impl Host {
             return;
         }
         self.rebalance.looked = Some(now);
+        if in_storm(&self.view) {
+            return;
+        }
         self.rebalance.stale = false;
         self.rebalance.uneven = false;
+        self.rebalance
+            .resting
+            .retain(|_, since| now.since(*since) < REST);
         let moving: Vec<ObjectId> = self.rebalance.moves.keys().copied().collect();
         for object in moving {
             self.check_move(now, &object);
@@ -176,6 +213,7 @@ impl Host {
         if wish.kind == NAMES_KIND || self.repairs.jobs.contains_key(object) {
             return None;
         }
+        let rests = self.rebalance.resting.contains_key(object);
         let Wish {
             kind, kind_version, ..
         } = &wish;
@@ -198,6 +236,9 @@ impl Host {
             return None;
         }
         self.rebalance.uneven = true;
+        if rests {
+            return None;
+        }
         let hosts = loads.of.len() as u64;
         let share = hosts * ROUND_PART * (self.config.limits.moves as u64).max(1);
         if u64::from(self.world.rng.next_u32()) % share.max(1) >= loads.all_room() {

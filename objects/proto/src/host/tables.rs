@@ -18,13 +18,13 @@ impl Host {
         let untakeable = self.drain.as_ref().map_or(0, |drain| drain.untakeable());
         let mut tables = Vec::from([
             self.host_counts.table(),
-            self.rebalance.table(self.config.limits.moves),
             Table::new("absent", self.absent.len(), objects),
             Table::new("lost", self.lost.len(), named.saturating_add(LOST_CROWD)),
             Table::new("attention", self.attention.len(), objects),
             Table::new("outboxes", self.outboxes.len(), objects),
             Table::new("untakeable", untakeable, objects),
         ]);
+        tables.extend(self.rebalance.tables(self.config.limits.moves));
         tables.extend(self.slots.tables(objects));
         tables.extend(self.tombstones.tables());
         tables.extend(self.silence.tables());

@@ -135,7 +135,8 @@ fn story(seed: u64, mutation: Option<Mutation>) {
             "seed {seed}: {members:?}"
         );
     }
-    cluster.run(Duration::from_secs(10));
+    // Replicas that the faults crowded on a few hosts are evened out a minute later.
+    cluster.run(Duration::from_secs(120));
     assert!(cluster.is_idle(), "seed {seed}: quiet after the faults");
 }
 

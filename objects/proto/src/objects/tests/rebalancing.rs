@@ -36,7 +36,7 @@ fn crowded(seed: u64) -> (Cluster, Vec<(RawRef, HandleId)>) {
 #[test]
 fn hosts_that_join_take_their_share_and_then_nothing_moves() {
     let (mut cluster, objects) = crowded(31);
-    for round in 1..=60 {
+    for round in 1..=200 {
         cluster.run(Duration::from_secs(1));
         for (reference, handle) in objects.iter().take(5) {
             let sum = cluster.call(0, *handle, (reference, "add", 1));
