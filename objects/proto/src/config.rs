@@ -74,6 +74,7 @@ pub struct Timings {
     pub tombstones: Duration,
     /// A primary publishes where its object is this often, besides after each change. Half of
     /// those who keep a record are gone after 23 minutes of hard churn (reliability research 6).
+    /// Six times as seldom each backup asks another member whether its set still stands.
     pub republish: Duration,
     /// First pause after an outbox delivery without a definite end; doubled up to 20 times it.
     pub outbox_retry: Duration,

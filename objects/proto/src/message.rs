@@ -24,6 +24,9 @@ use crate::outcome::{Cause, Outcome, Witness};
 use crate::reads::Reads;
 use crate::session::SessionId;
 
+/// Most replicas named in one [`Message::Audit`].
+pub const AUDIT_MAX: usize = 256;
+
 /// One message. Those about one object are handled alone: nothing in one object's protocol
 /// needs another object's state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +93,12 @@ pub enum Message {
         /// The grant's generation; 0 if nothing is granted. What was confirmed in an older one
         /// has to be confirmed again.
         generation: u64,
+    },
+    /// These replicas are here, in these epochs: is any of them over? Whoever knows so answers
+    /// with [`RegisterMessage::Gone`], nobody else does.
+    Audit {
+        /// Objects and the epochs of the sender's replicas, at most [`AUDIT_MAX`].
+        replicas: Vec<(ObjectId, Epoch)>,
     },
     /// Have you, too, lost this process (pre-vote)? The receiver checks for itself first.
     AskSilence {

@@ -4,8 +4,8 @@ use super::FrameError;
 use crate::delta::DELTA_PIECES_MAX;
 use crate::execution::{CHAIN_MAX, CallChain, Deferred};
 use crate::message::{
-    Ask, Change, Copy, Description, Message, OutboxOp, REPLAY_CALLS_MAX, Refusal, RegisterMessage,
-    Reply, Sighting, StateChange, Status, Value,
+    AUDIT_MAX, Ask, Change, Copy, Description, Message, OutboxOp, REPLAY_CALLS_MAX, Refusal,
+    RegisterMessage, Reply, Sighting, StateChange, Status, Value,
 };
 use crate::object::{Configuration, FORKS_MAX, MEMBERS_MAX};
 use crate::session::{NESTED_KEPT_MAX, SESSION_BYTES_MAX, SESSION_ENTRIES_MAX, Sessions};
@@ -39,6 +39,7 @@ fn fits(message: &Message) -> bool {
         Message::Here { sighting: seen, .. } => sighting(seen),
         Message::Register { message, .. } => register(message),
         Message::Surveyed { copy, .. } => copy.as_ref().is_none_or(survivor),
+        Message::Audit { replicas } => replicas.len() <= AUDIT_MAX,
         Message::Cancel { .. }
         | Message::Where { .. }
         | Message::Ping { .. }

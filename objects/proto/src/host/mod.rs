@@ -5,6 +5,7 @@
 //! stand, to add a learner, to propose a set; the register's majorities decide what comes of it.
 
 mod absorb;
+mod audit;
 mod counters;
 mod deadlock;
 mod drain;
@@ -35,6 +36,7 @@ use overlay_proto::{Instant, LinkDown, ProcessId};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use self::audit::Audited;
 use self::drain::Drain;
 use self::host_counts::HostCounts;
 use self::inquiry::Inquiries;
@@ -88,6 +90,7 @@ pub struct Host {
     outboxes: BTreeSet<ObjectId>,
     told: Told,
     republished: Republished,
+    audited: Audited,
     counters: Counters,
 }
 
@@ -165,6 +168,7 @@ impl Host {
             outboxes: BTreeSet::new(),
             told: Told::default(),
             republished: Republished::default(),
+            audited: Audited::default(),
             counters: Counters::default(),
             config,
         }

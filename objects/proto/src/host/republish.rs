@@ -11,10 +11,10 @@ pub(crate) const PARTS: u32 = 20;
 const AT_ONCE_MAX: usize = 256;
 
 impl Host {
-    /// Whether there is anything to publish again.
+    /// Whether there is anything to publish again, or to ask about.
     #[must_use]
     pub fn publishes(&self) -> bool {
-        self.slots.has_primary(&self.world.me)
+        self.slots.len() > 0
     }
 
     /// Publishes the next part of the objects of which this process is the primary.

@@ -47,6 +47,7 @@ impl Host {
                     self.consider(now, suspect, fx);
                 }
             }
+            Message::Audit { replicas } => self.on_audit(now, from, replicas, fx),
             Message::Deadlocked { object, call } => self.on_deadlocked(now, object, call, fx),
             Message::Survey { id, object } => {
                 let copy = self.replica(&object).and_then(Replica::copy);

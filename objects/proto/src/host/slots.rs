@@ -147,6 +147,18 @@ impl Slots {
         after.and_then(beyond).or_else(|| objects.first()).copied()
     }
 
+    /// The replica that comes after another one; after the last the first.
+    #[must_use]
+    pub(crate) fn next(&self, after: Option<ObjectId>) -> Option<ObjectId> {
+        let beyond = |after| {
+            let mut range = self.map.range((Bound::Excluded(after), Bound::Unbounded));
+            range.next()
+        };
+        let next = after.and_then(beyond);
+        next.or_else(|| self.map.first_key_value())
+            .map(|(object, _)| *object)
+    }
+
     /// Whether any object has this primary.
     #[must_use]
     pub(crate) fn has_primary(&self, primary: &ProcessId) -> bool {

@@ -1,6 +1,7 @@
 //! Stories of a small cluster: what a user relies on when hosts come, go, crash and freeze.
 
 mod asking;
+mod audits;
 mod chaos;
 mod cluster;
 mod executor;

@@ -29,6 +29,7 @@ impl Objects {
             Timer::Publish => {
                 self.set.publish = false;
                 self.host.republish(fx);
+                self.host.audit(fx);
             }
         }
     }

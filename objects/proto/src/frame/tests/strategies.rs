@@ -540,6 +540,7 @@ fn other() -> impl Strategy<Value = Message> {
         (any::<u64>(), any::<u64>())
             .prop_map(|(number, generation)| Message::LeaseRenewed { number, generation }),
         process().prop_map(|suspect| Message::AskSilence { suspect }),
+        vec((object(), epoch()), 0..4).prop_map(|replicas| Message::Audit { replicas }),
         (process(), any::<bool>())
             .prop_map(|(suspect, silent)| Message::Silence { suspect, silent }),
         probe.prop_map(Message::WaitProbe),

@@ -129,6 +129,18 @@ impl Cluster {
         newest.map(|(node, _)| node)
     }
 
+    /// Deletes an object, and waits until that is done.
+    pub(super) fn delete(&mut self, node: usize, target: &RawRef) {
+        let ticket = self.ticket();
+        let delete = Command::Delete {
+            ticket,
+            target: target.clone(),
+            timeout: Duration::from_secs(5),
+        };
+        self.command(node, delete);
+        assert!(matches!(self.wait(node, ticket), Outcome::Returned(_)));
+    }
+
     /// The members of the object's set, as its primary has it.
     pub(super) fn members(&self, object: ObjectId) -> Vec<usize> {
         let Some(primary) = self.primary(object) else {

@@ -224,6 +224,12 @@ impl Cluster {
     }
 
     /// The process stops but its links stay.
+    /// The view shows a node that runs, or does not.
+    pub(super) fn show(&mut self, node: usize, shown: bool) {
+        self.nodes[node].in_view = shown;
+        self.announce();
+    }
+
     pub(super) fn freeze(&mut self, node: usize) {
         self.nodes[node].state = State::Frozen;
         self.nodes[node].frozen_at = self.now;

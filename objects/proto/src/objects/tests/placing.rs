@@ -130,18 +130,7 @@ fn a_deleted_object_is_gone_for_everybody() {
     let mut cluster = Cluster::new(6, 4);
     let (reference, handle) = cluster.create(0, 1);
     assert_eq!(cluster.call(0, handle, (&reference, "add", 1)), Ok(2));
-    let ticket = cluster.ticket();
-    let timeout = Duration::from_secs(5);
-    let target = reference.clone();
-    cluster.command(
-        1,
-        Command::Delete {
-            ticket,
-            target,
-            timeout,
-        },
-    );
-    assert!(matches!(cluster.wait(1, ticket), Outcome::Returned(_)));
+    cluster.delete(1, &reference);
     cluster.run(Duration::from_secs(1));
     for node in 0..4 {
         assert!(cluster.nodes[node].machine.replica(&reference.id).is_none());

@@ -1,0 +1,99 @@
+//! Replicas that were left behind: each asks another member of its set, from time to time, whether
+//! the set still stands.
+//!
+//! A member that slept, or was cut off, while the object moved on or was deleted is told when it
+//! speaks; a backup of an object that nobody calls does not speak. So each host names, to one
+//! member after the other of each set, the replicas that it holds in vain, perhaps, many in one
+//! message (design review, Orphans). Whoever knows better answers with `Gone`, as it would answer a
+//! primary of that epoch; to be up to date costs no answer.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use overlay_proto::{Instant, ProcessId};
+
+use super::Host;
+use super::effects::Effects;
+use crate::message::{AUDIT_MAX, Message, RegisterMessage};
+use crate::object::{Epoch, ObjectId};
+
+/// Parts of the period in which each replica is named once; six of those in which objects are
+/// published again.
+const PARTS: usize = 120;
+/// Replicas named in one part. With more, the period becomes longer.
+const AT_ONCE_MAX: usize = 2_048;
+
+/// How far the present period is.
+#[derive(Debug, Default)]
+pub(super) struct Audited {
+    part: usize,
+    /// How many periods there were: each asks another member.
+    round: usize,
+    /// The object that was named last.
+    last: Option<ObjectId>,
+}
+
+impl Host {
+    /// Asks about the next part of the replicas whose primary is another process.
+    pub fn audit(&mut self, fx: &mut Effects) {
+        let replicas = self.slots.len();
+        let until = |part: usize| replicas * part / PARTS;
+        let share = until(self.audited.part + 1) - until(self.audited.part);
+        self.audited.part = (self.audited.part + 1) % PARTS;
+        self.audited.round += usize::from(self.audited.part == 0);
+        let mut asked: BTreeMap<ProcessId, Vec<(ObjectId, Epoch)>> = BTreeMap::new();
+        for _ in 0..share.min(AT_ONCE_MAX) {
+            self.audited.last = self.slots.next(self.audited.last);
+            let Some(object) = self.audited.last else {
+                return;
+            };
+            if let Some((process, epoch)) = self.whom_to_ask(&object) {
+                asked.entry(process).or_default().push((object, epoch));
+            }
+        }
+        for (process, replicas) in asked {
+            for replicas in replicas.chunks(AUDIT_MAX) {
+                let replicas = replicas.to_vec();
+                fx.send(process, Message::Audit { replicas });
+            }
+        }
+    }
+
+    fn whom_to_ask(&self, object: &ObjectId) -> Option<(ProcessId, Epoch)> {
+        let replica = self.replica(object).filter(|one| !one.is_primary())?;
+        let me = self.world.me;
+        let set = replica.configuration();
+        let mut others: Vec<ProcessId> = set.processes().filter(|one| *one != me).collect();
+        if let Some(primary) = replica.believed_primary() {
+            others.retain(|one| *one != primary);
+            others.insert(0, primary);
+        }
+        let at = self.audited.round.checked_rem(others.len())?;
+        Some((*others.get(at)?, set.epoch))
+    }
+
+    /// Another host names replicas of which this process may know better.
+    pub(super) fn on_audit(
+        &mut self,
+        now: Instant,
+        from: ProcessId,
+        replicas: Vec<(ObjectId, Epoch)>,
+        fx: &mut Effects,
+    ) {
+        self.expire_tombstones(now);
+        for (object, epoch) in replicas {
+            let left = match self.slots.get(&object) {
+                Some(slot) => slot.replica.configuration().epoch > epoch,
+                None => self
+                    .tombstones
+                    .get(&object)
+                    .is_some_and(|tombstone| tombstone.refuses(epoch)),
+            };
+            if left {
+                let sighting = self.sighting(&object);
+                let message = RegisterMessage::Gone { epoch, sighting };
+                fx.send(from, Message::Register { object, message });
+            }
+        }
+    }
+}
