@@ -79,10 +79,12 @@ impl Builder {
         self
     }
 
-    /// What to do when calls on a weak object, which this node held, turn out to be lost: another
-    /// line of primaries went on with the object (see [`Mode::Weak`](crate::Mode::Weak)). The
-    /// hook gets what is discarded, the encoded state included. It runs on a thread of its own,
-    /// for one loss after the other. [`Event::CallsLost`](crate::Event::CallsLost) says the same.
+    /// What to do when calls on an object that this node held turn out to be lost: another line
+    /// of primaries went on with the object, because it is weak (see
+    /// [`Mode::Weak`](crate::Mode::Weak)), or because somebody recovered it while its majority
+    /// lived out of reach. The hook gets what is discarded, the encoded state included. It runs on
+    /// a thread of its own, for one loss after the other.
+    /// [`Event::CallsLost`](crate::Event::CallsLost) says the same.
     pub fn on_lost(mut self, hook: impl Fn(ObjectId, &Lost) + Send + Sync + 'static) -> Self {
         self.on_lost = Some(Arc::new(hook));
         self

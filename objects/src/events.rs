@@ -53,8 +53,9 @@ pub enum Event {
         /// The method.
         method: String,
     },
-    /// What this node held of a weak object does not count: another line of primaries went on
-    /// with the object. Its callers were told that it was done.
+    /// What this node held of an object does not count: another line of primaries went on with
+    /// the object, which is weak or was recovered elsewhere. Its callers were told that it was
+    /// done.
     CallsLost {
         /// The object.
         object: ObjectId,

@@ -233,9 +233,10 @@ impl Replica {
         self.become_primary(env, how, None, fx);
     }
 
-    /// Says what of this copy the object's new line does not have.
+    /// Says what of this copy the object's new line does not have: that of a takeover in weak
+    /// mode, or of a recovery beside members that lived (design review 1.11).
     pub(super) fn report_lost(&self, winner: &Configuration, fx: &mut Effects) {
-        let Some(held) = self.record.accepted.as_ref().filter(|_| self.is_weak()) else {
+        let Some(held) = &self.record.accepted else {
             return;
         };
         let mine = &self.record.configuration;

@@ -397,13 +397,24 @@ fn a_survivor_is_recovered_into_a_new_lineage_and_the_old_one_stops() {
     story.flow();
     assert_eq!(story.list(2), [7]);
     assert_eq!(returned(&story.append(2, 2, 8)), 2);
+    // Meanwhile the majority lives, and acknowledges a call of its own.
+    story.cut = Vec::from([2]);
+    assert_eq!(returned(&story.append(0, 2, 99)), 2);
     story.cut.clear();
     // The old primary ships to the recovered one and learns that its line is over.
-    story.ask(0, 0, call("append", numbered(2), 99));
+    story.ask(0, 0, call("append", numbered(3), 100));
     story.flow();
     story.pass(1_000);
     assert_eq!(story.world.active(), [2]);
     assert_eq!(story.list(2), [7, 8]);
+    let elsewhere = story.call(0, "append", numbered(4), 101);
+    assert!(matches!(elsewhere, Reply::Refused(Refusal::Elsewhere(_))));
+    let lost = story.notes(0).iter().find_map(|note| match note {
+        Note::Lost(lost) => Some(lost),
+        _ => None,
+    });
+    let lost = lost.unwrap_or_else(|| panic!("the loss of 99 is not told"));
+    assert!(lost.primary && tags(&lost.state).starts_with(&[7, 99]));
 }
 
 #[test]
