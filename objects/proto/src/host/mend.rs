@@ -171,7 +171,8 @@ impl Host {
         }
         let counted = self
             .host_counts
-            .of(&self.view, &wish.kind, wish.kind_version);
+            .of(&self.view, &wish.kind, wish.kind_version)
+            .count;
         let me_counted = self
             .view
             .process(&me)

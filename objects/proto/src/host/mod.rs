@@ -223,7 +223,7 @@ impl Host {
     /// The membership view changed.
     pub fn on_view(&mut self, now: Instant, view: &MembershipView, fx: &mut Effects) {
         self.view = view.clone();
-        self.host_counts.clear();
+        self.host_counts.on_view();
         self.lost.on_view(view);
         self.expire_tombstones(now);
         self.doubt_absent(now, fx);
