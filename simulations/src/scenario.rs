@@ -157,6 +157,10 @@ const KNOWN: &[(&str, &str)] = &[
         "kill20-objects",
         include_str!("../scenarios/kill20-objects.toml"),
     ),
+    (
+        "growth-objects",
+        include_str!("../scenarios/growth-objects.toml"),
+    ),
     ("directory", include_str!("../scenarios/directory.toml")),
     ("names", include_str!("../scenarios/names.toml")),
     ("objects", include_str!("../scenarios/objects.toml")),

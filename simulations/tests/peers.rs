@@ -73,3 +73,34 @@ fn majorities_are_lost_as_often_as_the_formula_says() {
     assert!(lost >= 50.0, "too few to be compared\n{report}");
     assert!((0.8..=1.25).contains(&ratio), "{ratio:.2}\n{report}");
 }
+
+#[test]
+fn replicas_even_out_when_ten_peers_join_five_and_no_call_notices() {
+    let scenario = Scenario::named("growth-objects").expect("it comes with the package");
+    for seed in 1..=3 {
+        let report = Plan::new("growth-objects", scenario.clone()).run(seed);
+        assert!(report.failure.is_none(), "\n{report}");
+        let served = [
+            "calls returned",
+            "calls failed",
+            "objects found by their id",
+        ];
+        let served: f64 = served.iter().map(|one| counted(&report, one)).sum();
+        assert!(served > 10_000.0, "{report}");
+        assert!(served == counted(&report, "calls"), "{report}");
+        assert!(counted(&report, "replicas") == 900.0, "{report}");
+        assert!(counted(&report, "members moved") > 300.0, "{report}");
+        assert!(
+            counted(&report, "replicas at the fullest host") <= 90.0,
+            "{report}"
+        );
+        assert!(
+            counted(&report, "replicas at the emptiest host") >= 30.0,
+            "{report}"
+        );
+        assert!(
+            counted(&report, "members moved after the heal") == 0.0,
+            "{report}"
+        );
+    }
+}

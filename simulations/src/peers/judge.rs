@@ -48,6 +48,7 @@ impl Peers {
             self.judge_object(kernel, index, healed + SERVED_AFTER);
         }
         self.count_repairs(kernel, healed);
+        self.balance.judge(kernel);
     }
 
     fn judge_object(&self, kernel: &mut PeersKernel, index: usize, served_from: Instant) {

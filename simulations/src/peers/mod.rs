@@ -1,6 +1,7 @@
 //! Whole peers in the world: overlays that gossip, and shared objects that are placed, moved and
 //! repaired by what those overlays really know, while peers come, go and die.
 
+mod balance;
 mod calls;
 mod judge;
 mod machine;
@@ -16,6 +17,7 @@ use objects_proto::object::ObjectId;
 use objects_proto::objects::Objects;
 use overlay_proto::{Duration, Instant, ProcessId};
 
+use self::balance::Balance;
 pub use self::machine::{Command, Event, Message, Peer, Timer};
 use self::repairs::Repairs;
 use crate::directory::{Directory, DirectoryConditions};
@@ -84,6 +86,7 @@ pub struct Peers {
     names: u64,
     handled: u64,
     repairs: Repairs,
+    balance: Balance,
     /// How long each takeover took, from the first doubt, milliseconds.
     failovers: Vec<f64>,
     /// How long each lookup took that found its object, milliseconds.
@@ -155,6 +158,7 @@ impl Peers {
             names: 0,
             handled: 0,
             repairs: Repairs::default(),
+            balance: Balance::default(),
             failovers: Vec::new(),
             lookups: Vec::new(),
             heal_within: Duration::from_secs(scenario.heal_seconds),

@@ -269,6 +269,7 @@ impl Environment<Peer> for Peers {
 
     fn healed(&mut self, kernel: &mut PeersKernel) {
         self.healed_at = Some(kernel.now());
+        self.balance.healed(kernel);
         kernel.alarm(self.heal_within, Alarm::Audit);
     }
 }
