@@ -87,7 +87,9 @@ fn replicas_even_out_when_ten_peers_join_five_and_no_call_notices() {
         ];
         let served: f64 = served.iter().map(|one| counted(&report, one)).sum();
         assert!(served > 10_000.0, "{report}");
-        assert!(served == counted(&report, "calls"), "{report}");
+        // Whoever leaves takes the answers of its own last calls with it.
+        let unanswered = counted(&report, "calls") - served;
+        assert!(unanswered <= counted(&report, "leaves"), "{report}");
         assert!(counted(&report, "replicas") == 900.0, "{report}");
         assert!(counted(&report, "members moved") > 300.0, "{report}");
         assert!(

@@ -7,6 +7,9 @@ pub struct Counters {
     pub takeovers: u64,
     /// Replica sets that this process went on with as their first primary.
     pub reconfigurations: u64,
+    /// Members that were replaced because another host had more room, as seen by the primary
+    /// that moved them; those that it moved itself away with are not among them.
+    pub moves: u64,
     /// Calls that the executor ran for this process.
     pub calls_executed: u64,
     /// Times that the directory was asked where an object is.

@@ -20,6 +20,7 @@ use crate::host::Host;
 use crate::host::mend::{NAMES_KIND, Wish};
 use crate::object::{Configuration, ObjectId};
 use crate::placement::{hosts_of, shares_fewer_labels};
+use crate::register::Replica;
 
 /// Time between two looks while replicas are unevenly spread.
 const ROUND: Duration = Duration::from_secs(1);
@@ -124,6 +125,8 @@ impl Rebalance {
 struct Loads {
     of: BTreeMap<ProcessId, u64>,
     mean: u64,
+    /// Who holds more than this is crowded.
+    crowd: u64,
 }
 
 impl Loads {
@@ -134,13 +137,18 @@ impl Loads {
             .collect();
         let total: u64 = of.values().sum();
         let mean = total / (of.len() as u64).max(1);
-        Self { of, mean }
+        // Loads are announced when they moved by an eighth: a quarter is certain. For a host that
+        // stays less than half full it is worth to look closer.
+        let nearly_empty = of.values().min().is_some_and(|least| least * 2 < mean);
+        let above = if nearly_empty { mean / 8 } else { mean / 4 };
+        let crowd = mean + above + SLACK;
+        Self { of, mean, crowd }
     }
 
     /// What a host holds, if that is clearly more than the others do.
     fn crowded(&self, process: &ProcessId) -> Option<u64> {
         let load = *self.of.get(process)?;
-        (load > self.mean + self.mean / 4 + SLACK).then_some(load)
+        (load > self.crowd).then_some(load)
     }
 
     /// How many replicas a host with this load should take: up to a little below the mean.
@@ -269,10 +277,11 @@ impl Host {
         let patience = self.config.timings.learner_patience;
         let failed = self.repairs.jobs.get(object);
         let failed = failed.is_some_and(|job| job.failed.contains(&to));
-        let goes_on = self.replica(object).is_some_and(|replica| {
-            let set = replica.configuration();
-            replica.is_primary() && set.index_of(&from).is_some() && set.index_of(&to).is_none()
-        });
+        let set = self.replica(object).filter(|one| one.is_primary());
+        let set = set.map(Replica::configuration);
+        let named = |process| set.is_some_and(|set| set.index_of(process).is_some());
+        let goes_on = named(&from) && !named(&to);
+        self.counters.moves += u64::from(named(&to) && !named(&from));
         let taken = self.view.process(&to);
         let usable = taken.is_some_and(|member| !member.record.leaving);
         if failed || !goes_on || !usable || now.since(since) >= patience * 2 {
