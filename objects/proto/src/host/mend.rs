@@ -198,7 +198,7 @@ impl Host {
         self.repairs.jobs.contains_key(object)
             || self.repairs.shadowed.contains(object)
             || kind == NAMES_KIND
-            || self.repairs.under_way(now) < self.config.limits.repairs
+            || self.repairs.under_way(now) < self.repairs_at_once(now)
     }
 
     /// Sets aside learners that did not come into step in time.

@@ -22,6 +22,7 @@ mod republish;
 mod route;
 mod silence;
 mod slots;
+mod storm;
 mod tables;
 mod takeover;
 mod tombstones;
@@ -46,6 +47,7 @@ use self::repair::{Lost, Repairs};
 use self::republish::Republished;
 use self::silence::Silence;
 use self::slots::Slots;
+use self::storm::Storm;
 use self::takeover::Absent;
 use self::tombstones::{Issue, Tombstones};
 use crate::config::ObjectsConfig;
@@ -81,6 +83,7 @@ pub struct Host {
     lost: Lost,
     repairs: Repairs,
     rebalance: Rebalance,
+    storm: Storm,
     drain: Option<Drain>,
     deliveries: Deliveries,
     inquiries: Inquiries,
@@ -161,6 +164,7 @@ impl Host {
             lost: Lost::default(),
             repairs: Repairs::default(),
             rebalance: Rebalance::default(),
+            storm: Storm::default(),
             drain: None,
             deliveries: Deliveries::new(limits.deliveries, timings.outbox_retry),
             inquiries: Inquiries::default(),
@@ -224,6 +228,7 @@ impl Host {
     pub fn on_view(&mut self, now: Instant, view: &MembershipView, fx: &mut Effects) {
         self.view = view.clone();
         self.host_counts.on_view();
+        self.storm.on_view(now, view.len());
         self.lost.on_view(view);
         self.expire_tombstones(now);
         self.doubt_absent(now, fx);

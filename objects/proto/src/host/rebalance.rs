@@ -179,7 +179,7 @@ impl Host {
             return;
         }
         self.rebalance.looked = Some(now);
-        if in_storm(&self.view) {
+        if in_storm(&self.view) || self.is_stormy(now) {
             return;
         }
         self.rebalance.stale = false;

@@ -15,3 +15,4 @@ mod noise;
 mod placing;
 mod rebalancing;
 mod serving;
+mod storm;
