@@ -95,8 +95,12 @@ impl HostCounts {
             {
                 continue;
             }
-            gone.map(|member| self.count(&member.record, Hosts::remove));
-            come.map(|member| self.count(&member.record, Hosts::add));
+            if let Some(member) = gone {
+                self.count(&member.record, Hosts::remove);
+            }
+            if let Some(member) = come {
+                self.count(&member.record, Hosts::add);
+            }
         }
     }
 
