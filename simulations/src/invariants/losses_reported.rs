@@ -250,8 +250,8 @@ mod tests {
         let mut back = answered(false);
         back.reaches(at(21), primary(), 0, 2);
         back.reaches(at(40), primary(), 1, 2);
-        back.reaches(at(41), primary(), 0, 2);
-        back.ended(at(60), primary());
+        back.reaches(at(80), primary(), 0, 2);
+        back.ended(at(90), primary());
         assert!(back.check(&[], false, &[]).is_err());
     }
 
