@@ -116,6 +116,14 @@ const BOUNDS: &[(&str, Fields)] = &[
         &[("sources", Limit("objects"))],
     ),
     (
+        "objects/proto/src/host/rebalance.rs",
+        &[
+            ("moves", Limit("moves")),
+            ("of", ONE_INPUT),
+            ("resting", Limit("RESTING_MAX")),
+        ],
+    ),
+    (
         "objects/proto/src/host/recover.rs",
         &[
             ("open", Limit("recoveries")),
@@ -302,6 +310,7 @@ const BOUNDS: &[(&str, Fields)] = &[
         &[
             ("events", Limit("EVENTS_MAX")),
             ("relays", Limit("relays_max")),
+            ("doubts", Limit("relays_max")),
         ],
     ),
     (
