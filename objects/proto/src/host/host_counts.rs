@@ -1,5 +1,5 @@
-//! How many hosts each kind has in the current view, and what they carry: brought up to date from
-//! the records that differ between two views, when somebody asks.
+//! How many hosts each kind has in the current view: brought up to date from the records that
+//! differ between two views, when somebody asks.
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
@@ -15,31 +15,10 @@ use crate::placement::hosts_of;
 /// Kinds and versions counted; beyond that it is counted again.
 const COUNTS_MAX: usize = 1_024;
 
-/// The hosts of one kind and version that are not leaving.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Hosts {
-    /// How many.
-    pub(crate) count: usize,
-    /// Replicas that they say they hold, of whatever kinds.
-    pub(crate) load: u64,
-}
-
-impl Hosts {
-    fn add(&mut self, record: &MemberRecord) {
-        self.count += 1;
-        self.load += u64::from(record.load);
-    }
-
-    fn remove(&mut self, record: &MemberRecord) {
-        self.count -= 1;
-        self.load -= u64::from(record.load);
-    }
-}
-
 /// Numbers of hosts by kind and version.
 #[derive(Debug, Default)]
 pub(crate) struct HostCounts {
-    counts: BTreeMap<String, BTreeMap<u32, Hosts>>,
+    counts: BTreeMap<String, BTreeMap<u32, usize>>,
     /// The view that was counted.
     counted: MembershipView,
     stale: bool,
@@ -58,21 +37,20 @@ impl HostCounts {
     }
 
     /// Hosts of this kind and version that are not leaving.
-    pub(crate) fn of(&mut self, view: &MembershipView, kind: &str, version: u32) -> Hosts {
+    pub(crate) fn of(&mut self, view: &MembershipView, kind: &str, version: u32) -> usize {
         if core::mem::take(&mut self.stale) {
             self.catch_up(view);
         }
-        if let Some(hosts) = self.counts.get(kind).and_then(|by| by.get(&version)) {
-            return *hosts;
+        if let Some(count) = self.counts.get(kind).and_then(|by| by.get(&version)) {
+            return *count;
         }
         if self.table().len >= COUNTS_MAX {
             self.counts.clear();
         }
-        let mut hosts = Hosts::default();
-        hosts_of(view, kind, version).for_each(|member| hosts.add(&member.record));
+        let count = hosts_of(view, kind, version).count();
         let by_version = self.counts.entry(kind.to_owned()).or_default();
-        by_version.insert(version, hosts);
-        hosts
+        by_version.insert(version, count);
+        count
     }
 
     /// Takes in the records that differ between the view that was counted and this one.
@@ -96,22 +74,22 @@ impl HostCounts {
                 continue;
             }
             if let Some(member) = gone {
-                self.count(&member.record, Hosts::remove);
+                self.count(&member.record, |count| *count -= 1);
             }
             if let Some(member) = come {
-                self.count(&member.record, Hosts::add);
+                self.count(&member.record, |count| *count += 1);
             }
         }
     }
 
-    fn count(&mut self, record: &MemberRecord, how: fn(&mut Hosts, &MemberRecord)) {
+    fn count(&mut self, record: &MemberRecord, how: fn(&mut usize)) {
         if record.leaving {
             return;
         }
         for (kind, by_version) in &mut self.counts {
             let hosted = record.kind(kind);
-            if let Some(hosts) = hosted.and_then(|hosted| by_version.get_mut(&hosted.version)) {
-                how(hosts, record);
+            if let Some(count) = hosted.and_then(|hosted| by_version.get_mut(&hosted.version)) {
+                how(count);
             }
         }
     }

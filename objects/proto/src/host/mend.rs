@@ -171,8 +171,7 @@ impl Host {
         }
         let counted = self
             .host_counts
-            .of(&self.view, &wish.kind, wish.kind_version)
-            .count;
+            .of(&self.view, &wish.kind, wish.kind_version);
         let me_counted = self
             .view
             .process(&me)

@@ -11,7 +11,6 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use overlay_proto::member::MemberState;
 use overlay_proto::view::MembershipView;
 use overlay_proto::{Duration, Instant, ProcessId, Table};
 use rand_chacha::rand_core::Rng;
@@ -34,9 +33,6 @@ const SLACK: u64 = 2;
 const REST: Duration = Duration::from_secs(60);
 /// Replica sets whose last change is remembered; of more, some may move earlier.
 const RESTING_MAX: usize = 4_096;
-/// So many suspects, or this part of the view, make a storm: then nothing moves.
-const STORM_SUSPECTS: usize = 5;
-const STORM_PART: usize = 5;
 /// Only so large a part of the room is aimed at in one round, by all hosts together: loads are
 /// announced a while after they changed.
 const ROUND_PART: u64 = 4;
@@ -161,15 +157,6 @@ impl Loads {
     }
 }
 
-/// Whether so many are suspected at once that the network is rather to blame.
-fn in_storm(view: &MembershipView) -> bool {
-    let members = view.members();
-    let suspects = members
-        .iter()
-        .filter(|member| member.state == MemberState::Suspect);
-    suspects.count() >= STORM_SUSPECTS.max(members.len() / STORM_PART)
-}
-
 impl Host {
     /// Decides what is to be moved next, if it is time.
     pub(super) fn rebalance(&mut self, now: Instant) {
@@ -179,7 +166,7 @@ impl Host {
             return;
         }
         self.rebalance.looked = Some(now);
-        if in_storm(&self.view) || self.is_stormy(now) {
+        if self.is_stormy(now) || self.suspects_many() {
             return;
         }
         self.rebalance.stale = false;

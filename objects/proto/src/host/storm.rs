@@ -4,6 +4,8 @@
 //! shipped by everybody at once would slow down the calls that still get through. Takeovers are
 //! not held: they ship what the set has already, and a majority of it decides.
 
+use overlay_proto::member::MemberState;
+use overlay_proto::view::Member;
 use overlay_proto::{Duration, Instant};
 
 use super::Host;
@@ -35,16 +37,29 @@ impl Storm {
             self.peak = members;
         }
         self.peak = self.peak.max(members);
-        if self.peak - members >= MEMBERS_MIN.max(self.peak.div_ceil(SHARE)) {
+        if self.peak - members >= makes_storm(self.peak) {
             self.until = now + HOLD;
         }
     }
+}
+
+/// How many of so many members make a storm.
+fn makes_storm(members: usize) -> usize {
+    MEMBERS_MIN.max(members.div_ceil(SHARE))
 }
 
 impl Host {
     /// Whether many members have vanished at once lately.
     pub(super) fn is_stormy(&self, now: Instant) -> bool {
         now < self.storm.until
+    }
+
+    /// Whether so many are suspected now that more may vanish, or the network is to blame.
+    pub(super) fn suspects_many(&self) -> bool {
+        let members = self.view.members();
+        let suspect = |member: &&Member| member.state == MemberState::Suspect;
+        let suspects = members.iter().filter(suspect).count();
+        suspects >= makes_storm(members.len())
     }
 
     /// How many replica sets may be changed at a time.
