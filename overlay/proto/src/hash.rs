@@ -14,13 +14,13 @@ pub fn mix(x: u64) -> u64 {
 /// The hash of `bytes` under `seed`.
 #[must_use]
 pub fn hash(seed: u64, bytes: &[u8]) -> u64 {
+    let (words, rest) = bytes.as_chunks();
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let last = (!rest.is_empty()).then_some(last);
     let length = mix(seed ^ 0x9e37_79b9_7f4a_7c15 ^ bytes.len() as u64);
-    bytes.chunks(8).fold(length, |state, chunk| {
-        let mut word = [0; 8];
-        word.iter_mut()
-            .zip(chunk)
-            .for_each(|(to, from)| *to = *from);
-        mix(state.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from_le_bytes(word))
+    words.iter().chain(&last).fold(length, |state, word| {
+        mix(state.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from_le_bytes(*word))
     })
 }
 

@@ -205,24 +205,26 @@ impl fmt::Debug for SignedRecord {
     }
 }
 
-/// A [`SignedRecord`] on the wire.
+/// A [`SignedRecord`] on the wire, whose bytes are there or elsewhere.
 #[derive(Serialize, Deserialize)]
 #[serde(rename = "SignedRecord")]
-struct Wire {
-    body: Bytes,
-    signature: Bytes,
+struct Wire<B> {
+    body: B,
+    signature: B,
 }
 
 impl Serialize for SignedRecord {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let (body, signature) = (self.0.body.clone(), self.0.signature.clone());
+        let Signed {
+            body, signature, ..
+        } = &*self.0;
         Wire { body, signature }.serialize(serializer)
     }
 }
 
 impl<'de> Deserialize<'de> for SignedRecord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Wire { body, signature } = Wire::deserialize(deserializer)?;
+        let Wire { body, signature } = Wire::<Bytes>::deserialize(deserializer)?;
         Ok(Self::new(body, signature))
     }
 }

@@ -58,7 +58,7 @@ impl<T> Default for Leaf<T> {
 impl<T: OfPeer> Leaf<T> {
     /// Where the item of a peer is, or would be. `depth` digits are common to all peers here.
     fn place(&self, peer: &PeerId, depth: usize) -> Result<usize, usize> {
-        let wanted = prefix(peer);
+        let wanted = peer.prefix();
         let at = |place: usize| self.prefixes.get(place).copied();
         let mut place = self.guess(wanted, depth);
         while place > 0 && at(place - 1).is_none_or(|one| one >= wanted) {
@@ -93,7 +93,7 @@ impl<T: OfPeer> Leaf<T> {
             self.items.reserve_exact(LEAF_GROWTH);
             self.prefixes.reserve_exact(LEAF_GROWTH);
         }
-        self.prefixes.insert(place, prefix(item.peer()));
+        self.prefixes.insert(place, item.peer().prefix());
         self.items.insert(place, item);
     }
 
@@ -257,11 +257,6 @@ impl<'a, T> Iterator for Iter<'a, T> {
     }
 }
 
-fn prefix(peer: &PeerId) -> u64 {
-    let first = peer.0.first_chunk().copied().unwrap_or_default();
-    u64::from_be_bytes(first)
-}
-
 fn digit(peer: &PeerId, depth: usize) -> usize {
     let byte = peer.0.get(depth / 2).copied().unwrap_or_default();
     usize::from(if depth.is_multiple_of(2) {
@@ -275,7 +270,7 @@ fn split<T: OfPeer>(items: Vec<T>, depth: usize) -> Node<T> {
     let mut parts: [Leaf<T>; DIGITS] = Default::default();
     for item in items {
         if let Some(part) = parts.get_mut(digit(item.peer(), depth)) {
-            part.prefixes.push(prefix(item.peer()));
+            part.prefixes.push(item.peer().prefix());
             part.items.push(item);
         }
     }

@@ -15,17 +15,37 @@ use crate::id::{PeerId, ProcessId};
 #[derive(Debug)]
 pub(super) struct Rings {
     me: PeerId,
-    successors: Vec<Option<(u64, ProcessId)>>,
+    rings: Vec<Ring>,
+}
+
+#[derive(Debug)]
+struct Ring {
+    /// Orders this ring and no other.
+    seed: u64,
+    /// Where this member stands on it.
+    place: u64,
+    /// The nearest member after it, and how far it is.
+    successor: Option<(u64, ProcessId)>,
+}
+
+impl Ring {
+    /// How far a peer comes after this member.
+    fn distance(&self, to: &PeerId) -> u64 {
+        hash_peer(self.seed, to).wrapping_sub(self.place)
+    }
 }
 
 impl Rings {
     /// No successors yet, on `rings` rings.
     #[must_use]
     pub(super) fn new(me: PeerId, rings: usize) -> Self {
-        Self {
-            me,
-            successors: alloc::vec![None; rings],
-        }
+        let ring = |seed| Ring {
+            seed,
+            place: hash_peer(seed, &me),
+            successor: None,
+        };
+        let rings = (0_u64..).take(rings).map(ring).collect();
+        Self { me, rings }
     }
 
     /// A process came into the view. Whether the successors changed.
@@ -33,12 +53,14 @@ impl Rings {
         if process.peer == self.me {
             return false;
         }
-        let me = self.me;
         let mut changed = false;
-        for (ring, successor) in (0_u64..).zip(&mut self.successors) {
-            let distance = distance(ring, &me, &process.peer);
-            if successor.is_none_or(|(nearest, _)| distance < nearest) {
-                *successor = Some((distance, process));
+        for ring in &mut self.rings {
+            let distance = ring.distance(&process.peer);
+            if ring
+                .successor
+                .is_none_or(|(nearest, _)| distance < nearest)
+            {
+                ring.successor = Some((distance, process));
                 changed = true;
             }
         }
@@ -50,15 +72,18 @@ impl Rings {
     pub(super) fn remove(&mut self, process: ProcessId, table: &Table) -> bool {
         let me = self.me;
         let mut changed = false;
-        for (ring, successor) in (0_u64..).zip(&mut self.successors) {
-            if successor.is_some_and(|(_, nearest)| nearest == process) {
+        for ring in &mut self.rings {
+            if ring
+                .successor
+                .is_some_and(|(_, nearest)| nearest == process)
+            {
                 changed = true;
-                *successor = table
+                ring.successor = table
                     .iter()
                     .filter(|entry| entry.is_living() && entry.process().peer != me)
                     .map(|entry| {
                         let process = entry.process();
-                        (distance(ring, &me, &process.peer), process)
+                        (ring.distance(&process.peer), process)
                     })
                     .min();
             }
@@ -69,15 +94,7 @@ impl Rings {
     /// The successors, each once.
     #[must_use]
     pub(super) fn successors(&self) -> BTreeSet<ProcessId> {
-        self.successors
-            .iter()
-            .flatten()
-            .map(|(_, process)| *process)
-            .collect()
+        let successors = self.rings.iter().filter_map(|ring| ring.successor);
+        successors.map(|(_, process)| process).collect()
     }
-}
-
-/// How far `to` comes after `from` on a ring.
-fn distance(ring: u64, from: &PeerId, to: &PeerId) -> u64 {
-    hash_peer(ring, to).wrapping_sub(hash_peer(ring, from))
 }

@@ -18,6 +18,12 @@ pub(super) const BUCKETS: usize = 256;
 pub(super) struct Table {
     entries: PeerMap<Entry>,
     members_max: usize,
+    sums: Sums,
+}
+
+/// What is known of all entries together.
+#[derive(Debug)]
+struct Sums {
     living: usize,
     fingerprint: u64,
     digest: Digest,
@@ -28,14 +34,16 @@ impl Table {
     /// An empty table for at most `members_max` members.
     #[must_use]
     pub(super) fn new(members_max: usize) -> Self {
-        let buckets = alloc::vec![0; BUCKETS];
-        Self {
-            entries: PeerMap::default(),
-            members_max,
+        let sums = Sums {
             living: 0,
             fingerprint: 0,
             digest: Digest::default(),
-            buckets,
+            buckets: alloc::vec![0; BUCKETS],
+        };
+        Self {
+            entries: PeerMap::default(),
+            members_max,
+            sums,
         }
     }
 
@@ -61,13 +69,7 @@ impl Table {
     /// Members in the view.
     #[must_use]
     pub(super) fn living(&self) -> usize {
-        self.living
-    }
-
-    /// A hash of the members in the view.
-    #[must_use]
-    pub(super) fn fingerprint(&self) -> u64 {
-        self.fingerprint
+        self.sums.living
     }
 
     /// Puts `entry` in the place of whatever was known of its peer. Forgets the member that
@@ -84,9 +86,9 @@ impl Table {
             let Some(oldest) = oldest else { return false };
             self.take(&oldest);
         }
-        self.account(&entry, true);
+        self.sums.account(&entry, true);
         if let Some(old) = self.entries.insert(entry) {
-            self.account(&old, false);
+            self.sums.account(&old, false);
         }
         true
     }
@@ -96,11 +98,9 @@ impl Table {
         let Some(entry) = self.entries.get_mut(peer) else {
             return;
         };
-        let before = entry.clone();
+        self.sums.account(entry, false);
         change(entry);
-        let after = entry.clone();
-        self.account(&before, false);
-        self.account(&after, true);
+        self.sums.account(entry, true);
     }
 
     /// Gossip carried the newest record of `peer`.
@@ -133,13 +133,13 @@ impl Table {
     /// All that is known, in short.
     #[must_use]
     pub(super) fn digest(&self) -> Digest {
-        self.digest
+        self.sums.digest
     }
 
     /// The hashes of all buckets.
     #[must_use]
     pub(super) fn buckets(&self) -> &[u64] {
-        &self.buckets
+        &self.sums.buckets
     }
 
     /// The members of one bucket that take part in anti-entropy.
@@ -180,15 +180,22 @@ impl Table {
     /// The members in the view, as they are now.
     #[must_use]
     pub(super) fn view(&self, version: u64) -> MembershipView {
-        MembershipView::of(version, self.entries.clone(), self.living, self.fingerprint)
+        let Sums {
+            living,
+            fingerprint,
+            ..
+        } = self.sums;
+        MembershipView::of(version, self.entries.clone(), living, fingerprint)
     }
 
     fn take(&mut self, peer: &PeerId) {
         if let Some(entry) = self.entries.remove(peer) {
-            self.account(&entry, false);
+            self.sums.account(&entry, false);
         }
     }
+}
 
+impl Sums {
     fn account(&mut self, entry: &Entry, add: bool) {
         let change = if add { 1 } else { usize::MAX };
         if entry.is_living() {
