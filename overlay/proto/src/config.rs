@@ -1,17 +1,22 @@
 //! Every parameter of the overlay's protocols, with where its default comes from.
 
+use alloc::sync::Arc;
+
 use crate::time::Duration;
 
 /// Parameters of one overlay machine. All members of a cluster should use the same.
+///
+/// Parts that are looked at with every input are shared by the clones, as a simulation runs
+/// thousands of machines with one configuration: change them with [`Arc::make_mut`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OverlayConfig {
     /// Unix time of [`Instant::ZERO`](crate::Instant::ZERO), milliseconds. Only orders
     /// incarnations of one peer and founders that meet; nothing breaks if it is wrong.
     pub epoch_unix_ms: u64,
     /// Failure detection and dissemination.
-    pub membership: MembershipConfig,
+    pub membership: Arc<MembershipConfig>,
     /// Which links are kept.
-    pub connections: ConnectionsConfig,
+    pub connections: Arc<ConnectionsConfig>,
     /// When a cluster is founded.
     pub founding: FoundingConfig,
     /// What the directory publishes and stores. The driver keeps the directory's state, as it
@@ -137,7 +142,7 @@ impl Default for MembershipConfig {
             clients_told: 16,
             members_max: 20_000,
             view_batch: Duration::from_millis(50),
-            remember_period: Duration::from_secs(10),
+            remember_period: Duration::from_secs(30),
             remember_max: 64,
             tick: Duration::from_millis(100),
             leave_linger: Duration::from_millis(150),
@@ -170,7 +175,7 @@ pub struct ConnectionsConfig {
     pub backoff_max: Duration,
     /// Introduced peers remembered as long as they are not yet members.
     pub contacts_max: usize,
-    /// How often links are looked after.
+    /// How often links are looked after while one is missing; else once per probe round.
     pub upkeep_period: Duration,
 }
 

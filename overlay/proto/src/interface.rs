@@ -84,9 +84,9 @@ pub enum Command {
 /// A timer of the overlay machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Timer {
-    /// Probes the edges of the rings.
+    /// Probes the edges of the rings, and does what [`Timer::Upkeep`] does.
     ProbeRound,
-    /// Looks after links, anti-entropy and dead members.
+    /// Looks after links, anti-entropy and dead members; set while something is missing.
     Upkeep,
     /// Looks after whatever has a deadline; set only while something is pending.
     Tick,

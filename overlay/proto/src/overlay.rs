@@ -43,11 +43,15 @@ pub struct Overlay {
     dials: Dials,
     contacts: Contacts,
     ungreeted: BTreeSet<ProcessId>,
-    /// The view and the links with which there were last as many links as wanted.
+    /// The losses and the links with which there were last as many links as wanted.
     degree_met: Option<(u64, u64)>,
+    /// The links with which every watched member had one, unless others are watched since.
+    watched_linked: Option<u64>,
     phase: Phase,
     /// When the tick timer that counts fires; others may be on their way.
     tick_at: Option<Instant>,
+    /// When links are looked after before the next probe round does it, if they have to be.
+    upkeep_at: Option<Instant>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +83,10 @@ impl Overlay {
             contacts: Contacts::new(config.connections.contacts_max),
             ungreeted: BTreeSet::new(),
             degree_met: None,
+            watched_linked: None,
             phase: Phase::Fresh,
             tick_at: None,
+            upkeep_at: None,
             config,
             process,
             role,
@@ -167,7 +173,9 @@ impl Overlay {
             self.membership.publish_cluster(cluster);
         }
         if self.membership.take_rings_changed() {
+            self.watched_linked = None;
             self.link_watched(now, out);
+            self.hasten_upkeep(now, out);
         }
         let cx = &mut Cx {
             now,
@@ -220,7 +228,7 @@ impl Machine for Overlay {
                 links: &self.links,
                 out,
             });
-            out.set_timer(Timer::Upkeep, self.config.connections.upkeep_period);
+            self.hasten_upkeep(now, out);
         }
         match input {
             Input::Command(command) => self.on_command(now, command, out),

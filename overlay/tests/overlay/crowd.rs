@@ -1,5 +1,6 @@
 //! Many nodes in one process.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use overlay::{Node, OverlayConfig};
@@ -11,7 +12,7 @@ const NODES: usize = 30;
 /// Short periods, so that a test need not wait.
 pub(crate) fn hasty() -> OverlayConfig {
     let mut config = OverlayConfig::default();
-    let membership = &mut config.membership;
+    let membership = Arc::make_mut(&mut config.membership);
     membership.probe_period = Duration::from_millis(500);
     membership.probe_timeout_max = Duration::from_millis(500);
     membership.suspicion_min = Duration::from_millis(500);

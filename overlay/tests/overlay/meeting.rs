@@ -1,5 +1,6 @@
 //! How nodes find each other, and which ones do not.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use overlay::{Node, OverlayEvent};
@@ -93,7 +94,7 @@ async fn processes_of_one_machine_meet_by_the_runtime_folder() {
 async fn peers_are_remembered_on_disk() {
     let (data, config) = (Scratch::new(), {
         let mut config = overlay::OverlayConfig::default();
-        config.membership.remember_period = Duration::from_millis(50);
+        Arc::make_mut(&mut config.membership).remember_period = Duration::from_millis(50);
         config
     });
     let a = builder().start().await.unwrap();

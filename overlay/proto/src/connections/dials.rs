@@ -1,6 +1,7 @@
 //! Dials under way and pauses between them.
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 
 use crate::config::ConnectionsConfig;
 use crate::id::{PeerId, ProcessId};
@@ -27,7 +28,7 @@ enum Dial {
 /// All dials of this node.
 #[derive(Debug)]
 pub struct Dials {
-    config: ConnectionsConfig,
+    config: Arc<ConnectionsConfig>,
     dials: BTreeMap<PeerId, Dial>,
     pending: usize,
 }
@@ -35,7 +36,7 @@ pub struct Dials {
 impl Dials {
     /// No dials.
     #[must_use]
-    pub fn new(config: ConnectionsConfig) -> Self {
+    pub fn new(config: Arc<ConnectionsConfig>) -> Self {
         Self {
             config,
             dials: BTreeMap::new(),

@@ -63,10 +63,13 @@ impl Links {
         self.changes
     }
 
-    /// Something arrived from this process.
-    pub fn heard(&mut self, now: Instant, process: &ProcessId) {
+    /// Something arrived from this process; `is_use` if it is a reason to keep the link.
+    pub fn heard(&mut self, now: Instant, process: &ProcessId, is_use: bool) {
         if let Some(link) = self.links.get_mut(process) {
             link.heard = now;
+            if is_use {
+                link.used = now;
+            }
         }
     }
 
@@ -121,14 +124,14 @@ impl Links {
     }
 
     /// Links to close now, least recently used first: idle ones while there are more than
-    /// `degree_max`, and any while there are more than `links_max`; never one of `keep` and
+    /// `degree_max`, and any while there are more than `links_max`; never one to `keep` and
     /// never one used recently.
     #[must_use]
     pub fn surplus(
         &self,
         now: Instant,
         config: &ConnectionsConfig,
-        keep: &[ProcessId],
+        keep: impl Fn(&ProcessId) -> bool,
     ) -> Vec<ProcessId> {
         let over = self.links.len().saturating_sub(config.degree_max);
         if over == 0 {
@@ -143,7 +146,7 @@ impl Links {
         let mut closable: Vec<(Instant, ProcessId)> = self
             .links
             .iter()
-            .filter(|(process, link)| !keep.contains(process) && now.since(link.used) >= unused)
+            .filter(|(process, link)| now.since(link.used) >= unused && !keep(process))
             .map(|(process, link)| (link.used, *process))
             .collect();
         closable.sort_unstable();

@@ -12,7 +12,7 @@ use crate::id::{ClusterId, PeerId, ProcessId};
 use crate::interface::{Outbox, Role};
 use crate::member::{MemberState, SignedRecord};
 use crate::message::{Digest, Message, SummaryEntry, SyncEntry};
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 
 /// Members listed in one summary; the other buckets have their turn in the next exchange.
 const SUMMARY_MAX: usize = 1_500;
@@ -33,6 +33,14 @@ impl Membership {
             Role::Member => self.config.sync_period,
             Role::Client => self.config.client_refresh,
         }
+    }
+
+    /// When the next exchange is due, if that is before the next probe round.
+    #[must_use]
+    pub fn sync_before_round(&self) -> Option<Instant> {
+        let at = self.schedule.sync_at;
+        let round = self.schedule.round_expected;
+        round.is_none_or(|round| at < round).then_some(at)
     }
 
     /// Starts an exchange with a random linked member if one is due.

@@ -24,7 +24,8 @@ impl Membership {
         if self.own.is_none() {
             return;
         }
-        for target in self.watched() {
+        let watched: Vec<ProcessId> = self.watched().copied().collect();
+        for target in watched {
             let heard = cx.links.last_heard(&target);
             let doubtful = self.probes.conclude(cx.now, &target, heard);
             if doubtful || heard.is_none_or(|at| cx.now.since(at) >= period / 2) {

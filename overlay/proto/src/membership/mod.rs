@@ -21,6 +21,7 @@ mod table;
 mod tests;
 
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use rand::{Rng, RngExt, SeedableRng};
@@ -61,7 +62,7 @@ pub struct Cx<'a, O> {
 
 /// The membership protocol of one node.
 pub struct Membership {
-    config: MembershipConfig,
+    config: Arc<MembershipConfig>,
     keys: BoxedKeys,
     me: ProcessId,
     role: Role,
@@ -83,6 +84,7 @@ pub struct Membership {
     view_stale: bool,
     view_at: Option<Instant>,
     untold: BTreeSet<PeerId>,
+    linked_lost: u64,
     counters: Counters,
 }
 
@@ -103,7 +105,7 @@ impl Membership {
     /// The protocol for `process`, which knows nobody.
     #[must_use]
     pub fn new(
-        config: MembershipConfig,
+        config: Arc<MembershipConfig>,
         keys: BoxedKeys,
         me: ProcessId,
         role: Role,
@@ -128,6 +130,7 @@ impl Membership {
             view_stale: false,
             view_at: None,
             untold: BTreeSet::new(),
+            linked_lost: 0,
             counters: Counters::default(),
             own: None,
             sequence: 0,
@@ -183,12 +186,6 @@ impl Membership {
         self.table.view(self.view_version)
     }
 
-    /// A hash of what the view shows; equal as long as it shows the same.
-    #[must_use]
-    pub fn fingerprint(&self) -> u64 {
-        self.table.fingerprint()
-    }
-
     /// What is known of this peer, living or not.
     #[must_use]
     pub fn entry(&self, peer: &PeerId) -> Option<&Entry> {
@@ -216,9 +213,20 @@ impl Membership {
     }
 
     /// The members that this node watches, sorted.
+    pub fn watched(&self) -> impl Iterator<Item = &ProcessId> {
+        self.probes.targets()
+    }
+
+    /// Whether this node watches this member.
     #[must_use]
-    pub fn watched(&self) -> Vec<ProcessId> {
-        self.probes.targets().copied().collect()
+    pub fn watches(&self, process: &ProcessId) -> bool {
+        self.probes.watches(process)
+    }
+
+    /// How often a member left the view while there was a link with it.
+    #[must_use]
+    pub const fn linked_lost(&self) -> u64 {
+        self.linked_lost
     }
 
     /// Whether the watched members changed since the last call.
@@ -307,8 +315,7 @@ impl Membership {
 
     /// When this part of the machine needs the tick timer next: after one tick while probes are
     /// under way, else when something becomes of a suspicion.
-    #[must_use]
-    pub fn next_tick(&self, now: Instant) -> Option<Instant> {
+    pub fn next_tick(&mut self, now: Instant) -> Option<Instant> {
         let soon = now + self.config.tick;
         let often = self.probes.pending() || self.news.has_delayed() || self.to_refute.is_some();
         if often {
@@ -358,6 +365,7 @@ impl Membership {
 
     fn lost<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, process: ProcessId, cause: LostCause) {
         self.suspicions.close(&process);
+        self.linked_lost += u64::from(cx.links.is_up(&process));
         self.rings_moved(|rings, table| rings.remove(process, table));
         cx.out.emit(Event::Lost { process, cause });
         self.tell_later(process.peer);
@@ -365,7 +373,8 @@ impl Membership {
     }
 
     fn tell_later(&mut self, peer: PeerId) {
-        if self.untold.len() < UNTOLD_MAX {
+        let few = self.table.living() <= self.config.clients_told;
+        if few && self.untold.len() < UNTOLD_MAX {
             self.untold.insert(peer);
         }
     }

@@ -1,6 +1,7 @@
 //! Probes under way: direct ones, those that others make for us, those that we make for others.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::edge::{Attempt, Edge};
@@ -58,22 +59,25 @@ pub(super) enum Overdue {
 /// All probes of one member.
 #[derive(Debug)]
 pub(super) struct Probes {
-    config: MembershipConfig,
+    config: Arc<MembershipConfig>,
     edges: BTreeMap<ProcessId, Edge>,
     relayed: BTreeMap<u64, Relayed>,
     next_nonce: u64,
+    /// Set with each probe that starts, cleared once none is found under way.
+    under_way: bool,
 }
 
 impl Probes {
     /// Watches nobody; nonces start at `first_nonce`.
     #[must_use]
-    pub(super) fn new(config: MembershipConfig, first_nonce: u64) -> Self {
+    pub(super) fn new(config: Arc<MembershipConfig>, first_nonce: u64) -> Self {
         let (edges, relayed) = (BTreeMap::new(), BTreeMap::new());
         Self {
             config,
             edges,
             relayed,
             next_nonce: first_nonce,
+            under_way: false,
         }
     }
 
@@ -105,9 +109,10 @@ impl Probes {
     }
 
     /// Whether any deadline is pending.
-    #[must_use]
-    pub(super) fn pending(&self) -> bool {
-        !self.relayed.is_empty() || self.edges.values().any(|edge| edge.attempt.is_some())
+    pub(super) fn pending(&mut self) -> bool {
+        self.under_way = self.under_way
+            && (!self.relayed.is_empty() || self.edges.values().any(|edge| edge.attempt.is_some()));
+        self.under_way
     }
 
     /// A nonce that this process never used before.
@@ -145,6 +150,7 @@ impl Probes {
         });
         edge.reliability.ask(now, nonce);
         self.next_nonce = nonce;
+        self.under_way = true;
         Some(nonce)
     }
 
@@ -201,6 +207,7 @@ impl Probes {
             return None;
         }
         let own = self.nonce();
+        self.under_way = true;
         let deadline = now + self.config.probe_timeout_max;
         self.relayed.insert(
             own,

@@ -1,6 +1,7 @@
 //! When suspicions become deaths: votes of observers, lifetimes, storms.
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::config::MembershipConfig;
@@ -25,7 +26,7 @@ struct Suspicion {
 /// All processes in doubt.
 #[derive(Debug)]
 pub(super) struct Suspicions {
-    config: MembershipConfig,
+    config: Arc<MembershipConfig>,
     cases: BTreeMap<ProcessId, Suspicion>,
     newest: Instant,
 }
@@ -44,7 +45,7 @@ pub(super) struct Verdicts {
 impl Suspicions {
     /// No doubts.
     #[must_use]
-    pub(super) fn new(config: MembershipConfig) -> Self {
+    pub(super) fn new(config: Arc<MembershipConfig>) -> Self {
         Self {
             config,
             cases: BTreeMap::new(),

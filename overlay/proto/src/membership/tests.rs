@@ -65,7 +65,7 @@ fn dead(suspicions: &mut Suspicions, seconds: f64, living: usize) -> Vec<Process
 }
 
 fn doubts(votes: &[(f64, u64, u64, bool)]) -> Suspicions {
-    let mut suspicions = Suspicions::new(MembershipConfig::default());
+    let mut suspicions = Suspicions::new(Arc::<MembershipConfig>::default());
     for (seconds, suspect, observer, refused) in votes {
         suspicions.vote(
             at(*seconds),
@@ -305,7 +305,7 @@ fn a_node_that_slept_gives_its_suspects_the_time_back() {
 }
 
 fn probes(target: u64) -> Probes {
-    let mut probes = Probes::new(MembershipConfig::default(), 0);
+    let mut probes = Probes::new(Arc::<MembershipConfig>::default(), 0);
     probes.retarget(&[process(target)].into());
     probes
 }

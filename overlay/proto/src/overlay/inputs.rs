@@ -40,7 +40,7 @@ impl Overlay {
             Command::UpdateCluster(cluster) => self.founding.learn(cluster, None, out),
             Command::LinkUsed(process) => self.links.used(now, &process),
             Command::Heard(process) => {
-                self.links.heard(now, &process);
+                self.links.heard(now, &process, false);
                 let cx = &mut Cx {
                     now,
                     links: &self.links,
@@ -85,10 +85,8 @@ impl Overlay {
         message: Message,
         out: &mut impl Outbox,
     ) {
-        self.links.heard(now, &from);
-        if self.is_use(&from, &message) {
-            self.links.used(now, &from);
-        }
+        let is_use = self.is_use(&from, &message);
+        self.links.heard(now, &from, is_use);
         let cx = &mut Cx {
             now,
             links: &self.links,
@@ -129,6 +127,7 @@ impl Overlay {
             }
             Message::Records { entries, want } => {
                 membership.on_records(cx, from, entries, &want);
+                self.plan_upkeep(now, out);
             }
             Message::GetList { limit } => {
                 let records = self.list(usize::try_from(limit.min(LIST_MAX)).unwrap_or_default());
@@ -156,12 +155,18 @@ impl Overlay {
             out,
         };
         match timer {
-            Timer::ProbeRound => self.membership.on_probe_round(cx),
-            Timer::Upkeep => {
-                self.membership.upkeep(cx);
-                self.membership.sync_if_due(cx, self.founding.version());
+            Timer::ProbeRound => {
+                self.membership.on_probe_round(cx);
                 self.upkeep(now, out);
-                out.set_timer(Timer::Upkeep, self.config.connections.upkeep_period);
+            }
+            Timer::Upkeep => {
+                if self
+                    .upkeep_at
+                    .is_some_and(|at| at <= now + TIMER_EARLY_MAX)
+                {
+                    self.upkeep_at = None;
+                    self.upkeep(now, out);
+                }
             }
             Timer::Tick => {
                 if self.tick_at.is_some_and(|at| now + TIMER_EARLY_MAX < at) {
@@ -231,6 +236,7 @@ impl Overlay {
             out,
         };
         self.membership.on_link_down(cx, process, reason);
+        self.hasten_upkeep(now, out);
     }
 
     fn on_dial_failed(
@@ -243,6 +249,7 @@ impl Overlay {
         let jitter = self.rng.random();
         let member = self.dials.failed(now, peer, jitter);
         self.contacts.failed(&peer);
+        self.hasten_upkeep(now, out);
         if let Some(process) = member.filter(|process| !self.links.is_up(process)) {
             let cx = &mut Cx {
                 now,

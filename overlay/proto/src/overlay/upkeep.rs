@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 use rand::Rng;
 
 use super::Overlay;
-use crate::id::PeerId;
-use crate::interface::{Event, Outbox, Role};
+use crate::id::{PeerId, ProcessId};
+use crate::interface::{Event, Outbox, Role, Timer};
 use crate::member::SignedRecord;
+use crate::membership::Cx;
 use crate::time::Instant;
 
 /// Introduced peers dialled at one look.
@@ -45,20 +46,69 @@ impl Overlay {
         if news {
             self.founding.discovered(now);
             self.dial_contacts(now, out);
+            self.hasten_upkeep(now, out);
         }
     }
 
     /// Dials the watched members that have no link.
     pub(super) fn link_watched(&mut self, now: Instant, out: &mut impl Outbox) {
-        for process in self.membership.watched() {
-            if !self.links.has_peer(&process.peer) {
-                self.dial_member(now, &process.peer, out);
-            }
+        let links = self.links.changes();
+        if self.watched_linked == Some(links) {
+            return;
+        }
+        let unlinked: Vec<PeerId> = self
+            .membership
+            .watched()
+            .map(|process| process.peer)
+            .filter(|peer| !self.links.has_peer(peer))
+            .collect();
+        self.watched_linked = unlinked.is_empty().then_some(links);
+        for peer in unlinked {
+            self.dial_member(now, &peer, out);
+        }
+    }
+
+    /// Everything without a deadline of its own. A probe round does it, and the upkeep timer
+    /// between two rounds while something is missing.
+    pub(super) fn upkeep(&mut self, now: Instant, out: &mut impl Outbox) {
+        let cx = &mut Cx {
+            now,
+            links: &self.links,
+            out,
+        };
+        self.membership.upkeep(cx);
+        self.membership.sync_if_due(cx, self.founding.version());
+        self.look_after_links(now, out);
+        self.plan_upkeep(now, out);
+    }
+
+    /// Sets the upkeep timer if something is due, or missing, before the next probe round.
+    pub(super) fn plan_upkeep(&mut self, now: Instant, out: &mut impl Outbox) {
+        let links = self.links.changes();
+        let is_complete = self.watched_linked == Some(links)
+            && self.degree_met == Some((self.membership.linked_lost(), links))
+            && self.contacts.is_empty();
+        if !is_complete {
+            self.hasten_upkeep(now, out);
+        } else if let Some(sync_at) = self.membership.sync_before_round() {
+            self.upkeep_by(now, sync_at.max(now), out);
+        }
+    }
+
+    /// Something may be missing: looks after it within the upkeep period.
+    pub(super) fn hasten_upkeep(&mut self, now: Instant, out: &mut impl Outbox) {
+        self.upkeep_by(now, now + self.config.connections.upkeep_period, out);
+    }
+
+    fn upkeep_by(&mut self, now: Instant, at: Instant, out: &mut impl Outbox) {
+        if self.upkeep_at.is_none_or(|set| at < set) {
+            self.upkeep_at = Some(at);
+            out.set_timer(Timer::Upkeep, at.since(now));
         }
     }
 
     /// Gives up old dials, makes missing links, reaches for the dead, closes surplus links.
-    pub(super) fn upkeep(&mut self, now: Instant, out: &mut impl Outbox) {
+    fn look_after_links(&mut self, now: Instant, out: &mut impl Outbox) {
         self.dials.expire(now);
         self.link_watched(now, out);
         self.dial_contacts(now, out);
@@ -70,8 +120,8 @@ impl Overlay {
         {
             self.dial_member(now, &peer, out);
         }
-        let keep = self.membership.watched();
-        for process in self.links.surplus(now, &self.config.connections, &keep) {
+        let keep = |process: &ProcessId| self.membership.watches(process);
+        for process in self.links.surplus(now, &self.config.connections, keep) {
             self.membership.counters_mut().links_closed += 1;
             out.emit(Event::Close(process));
         }
@@ -107,7 +157,7 @@ impl Overlay {
 
     /// Dials one more random member while there are fewer links than wanted.
     fn fill_degree(&mut self, now: Instant, out: &mut impl Outbox) {
-        let seen = (self.membership.fingerprint(), self.links.changes());
+        let seen = (self.membership.linked_lost(), self.links.changes());
         if self.degree_met == Some(seen) {
             return;
         }

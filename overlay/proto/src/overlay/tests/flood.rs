@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -29,10 +30,11 @@ struct Victim {
 impl Victim {
     fn new() -> Self {
         let mut config = OverlayConfig::default();
-        config.membership.members_max = 100;
-        config.membership.relays_max = 8;
-        config.membership.newcomer = Duration::ZERO;
-        config.connections.contacts_max = 16;
+        let membership = Arc::make_mut(&mut config.membership);
+        membership.members_max = 100;
+        membership.relays_max = 8;
+        membership.newcomer = Duration::ZERO;
+        Arc::make_mut(&mut config.connections).contacts_max = 16;
         let me = process(0, 1);
         let keys = Box::new(PlainKeys(me.peer));
         let overlay = Overlay::new(config, keys, me, Role::Member, 1);
