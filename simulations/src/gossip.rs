@@ -17,6 +17,8 @@ pub const DEGREE_HIGH: usize = 12;
 const MESSAGE_BYTES: u64 = 160;
 /// Nodes from which a missed message may be offered: two heartbeats to six nodes each.
 const OFFERS: usize = 12;
+/// Later than anything happens.
+const NEVER: Instant = Instant::from_micros(u64::MAX);
 
 /// One topic's mesh.
 #[derive(Debug)]
@@ -25,7 +27,11 @@ pub struct Mesh {
     /// The kernel's generation for which the mesh was looked after last.
     generation: Option<u64>,
     running: Vec<u32>,
-    arrivals: Vec<Option<Instant>>,
+    /// When each node got the message.
+    arrivals: Vec<Instant>,
+    /// Copies on their way, and the earliest on the way to each node.
+    open: BinaryHeap<Reverse<(Instant, u32, u32)>>,
+    earliest: Vec<Instant>,
     /// Share of eager forwards that are lost, by full send queues or links that just broke.
     pub loss: f64,
     /// Share of receivers that get a message a second time, long after the first.
@@ -42,7 +48,9 @@ impl Mesh {
             neighbours: vec![Vec::new(); nodes as usize],
             generation: None,
             running: Vec::new(),
-            arrivals: vec![None; nodes as usize],
+            arrivals: vec![NEVER; nodes as usize],
+            open: BinaryHeap::new(),
+            earliest: vec![NEVER; nodes as usize],
             loss: 0.1 * dice.unit() * dice.unit(),
             duplicates: 0.01 * dice.unit(),
             dice,
@@ -119,15 +127,16 @@ impl Mesh {
         from: u32,
         bytes: u64,
     ) -> Vec<(u32, Duration)> {
-        self.arrivals.fill(None);
+        self.arrivals.fill(NEVER);
+        self.earliest.fill(NEVER);
         let start = kernel.now();
         let mut receivers = Vec::with_capacity(self.running.len());
-        let mut open = BinaryHeap::from([Reverse((start, from, from))]);
-        while let Some(Reverse((at, node, sender))) = open.pop() {
-            if self.arrivals[node as usize].is_some() {
+        self.open.push(Reverse((start, from, from)));
+        while let Some(Reverse((at, node, sender))) = self.open.pop() {
+            if self.arrivals[node as usize] != NEVER {
                 continue;
             }
-            self.arrivals[node as usize] = Some(at);
+            self.arrivals[node as usize] = at;
             if node != from {
                 receivers.push((node, at.since(start)));
             }
@@ -142,8 +151,14 @@ impl Mesh {
                 kernel
                     .traffic_mut()
                     .sent(node, *other, Protocol::Gossip, bytes);
-                if self.arrivals[*other as usize].is_none() {
-                    open.push(Reverse((at + kernel.draw_latency(), *other, node)));
+                if self.arrivals[*other as usize] != NEVER {
+                    continue;
+                }
+                let arrives = at + kernel.draw_latency();
+                let earliest = &mut self.earliest[*other as usize];
+                if arrives < *earliest {
+                    *earliest = arrives;
+                    self.open.push(Reverse((arrives, *other, node)));
                 }
             }
         }
@@ -162,13 +177,13 @@ impl Mesh {
         }
         let reached = receivers.len();
         for node in &self.running {
-            if *node == from || self.arrivals[*node as usize].is_some() {
+            if *node == from || self.arrivals[*node as usize] != NEVER {
                 continue;
             }
             let offered = (0..OFFERS).any(|_| {
                 let other = self.dice.index(reached + 1);
                 let other = receivers.get(other).map_or(from, |(other, _)| *other);
-                self.arrivals[other as usize].is_some() && kernel.reachable(other, *node)
+                self.arrivals[other as usize] != NEVER && kernel.reachable(other, *node)
             });
             if offered && self.dice.chance(0.9) {
                 let after = Duration::from_millis(self.dice.between(300, 3_000));

@@ -2,6 +2,7 @@
 
 mod named;
 mod process;
+mod slot;
 mod tell;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +20,7 @@ use crate::seed::{Dice, Seed};
 use crate::trace::{Kind, Trace};
 use crate::traffic::{Protocol, Traffic};
 use named::ByProcess;
+use slot::Slot;
 pub(crate) use tell::Broadcast;
 
 /// A machine that a world can run: the core itself, or the core with its host's glue.
@@ -54,27 +56,22 @@ pub type InputOf<M> =
 
 /// What waits in the queue.
 pub(crate) enum Due<M: Machine, A> {
-    Input(Endpoint, InputOf<M>),
+    Input(Endpoint, Box<InputOf<M>>),
+    Timer(Endpoint, M::Timer),
     Network(NetworkDue),
-    Delivery(Delivery<M::Message>),
+    Delivery(Delivery<Box<M::Message>>),
     Broadcast(Box<Broadcast<M::Command>>),
     Drain(Endpoint),
     Fault(Fault),
     Alarm(A),
 }
 
-/// A process that runs.
-pub(crate) struct Running<M> {
-    pub(crate) process: ProcessId,
-    pub(crate) machine: M,
-    pub(crate) clock: Clock,
-}
-
 /// A peer's place in the world, through all its starts.
 pub(crate) struct Node<M: Machine> {
     peer: PeerId,
     starts: Vec<ProcessId>,
-    pub(crate) running: Option<Running<M>>,
+    /// Of the process that runs.
+    pub(crate) machine: Option<M>,
     backlog: VecDeque<InputOf<M>>,
     paused: Option<Instant>,
 }
@@ -85,8 +82,9 @@ pub(crate) struct Node<M: Machine> {
 pub struct Kernel<M: Machine, A> {
     now: Instant,
     pub(crate) queue: Queue<Due<M, A>>,
-    pub(crate) network: Network<M::Message>,
+    pub(crate) network: Network<Box<M::Message>>,
     pub(crate) nodes: Vec<Node<M>>,
+    slots: Vec<Slot>,
     by_process: ByProcess,
     by_peer: BTreeMap<PeerId, u32>,
     pub(crate) trace: Trace,
@@ -117,7 +115,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
             .map(|peer| Node {
                 peer,
                 starts: Vec::new(),
-                running: None,
+                machine: None,
                 backlog: VecDeque::new(),
                 paused: None,
             })
@@ -135,6 +133,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
             counters: BTreeMap::new(),
             traffic: Traffic::new(nodes.len()),
             samples: Samples::default(),
+            slots: vec![Slot::default(); nodes.len()],
             nodes,
             generation: 0,
             left: Vec::new(),
@@ -183,10 +182,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
     /// The process that runs on a node, paused or not.
     #[must_use]
     pub fn process(&self, node: u32) -> Option<ProcessId> {
-        self.nodes[node as usize]
-            .running
-            .as_ref()
-            .map(|running| running.process)
+        self.slots[node as usize].running()
     }
 
     /// All processes that ever ran on a node, oldest first.
@@ -206,24 +202,18 @@ impl<M: SimMachine, A> Kernel<M, A> {
     /// The machine that runs on a node.
     #[must_use]
     pub fn machine(&self, node: u32) -> Option<&M> {
-        self.nodes[node as usize]
-            .running
-            .as_ref()
-            .map(|running| &running.machine)
+        self.nodes[node as usize].machine.as_ref()
     }
 
     /// The clock of the process that runs on a node.
     #[must_use]
     pub fn clock(&self, node: u32) -> Clock {
-        self.nodes[node as usize]
-            .running
-            .as_ref()
-            .map_or_else(Clock::default, |r| r.clock)
+        self.slots[node as usize].clock
     }
 
     /// The nodes with a running process, paused or not.
     pub fn running(&self) -> impl Iterator<Item = u32> + '_ {
-        (0..self.node_count()).filter(|node| self.nodes[*node as usize].running.is_some())
+        (0..self.node_count()).filter(|node| self.process(*node).is_some())
     }
 
     /// Whether a node's process is stopped.

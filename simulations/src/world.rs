@@ -5,7 +5,7 @@ use overlay_proto::{Input, Instant, LinkDown, Machine, Output, ProcessId};
 use crate::conditions::Conditions;
 use crate::environment::{Ending, Environment, Start, Transmitted};
 use crate::faults::{Fault, FaultPlan};
-use crate::kernel::{Broadcast, Due, InputOf, Kernel, Running, SimMachine, Violation};
+use crate::kernel::{Broadcast, Due, InputOf, Kernel, SimMachine, Violation};
 use crate::network::{Delivery, Endpoint, Item};
 use crate::seed::Seed;
 use crate::trace::{Kind, RunningHash, variant};
@@ -75,7 +75,12 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
         self.kernel.advance(at);
         match due {
             Due::Input(to, input) => {
-                if let Some(input) = self.kernel.admit(to, input) {
+                if let Some(input) = self.kernel.admit(to, *input) {
+                    self.handle(to, input);
+                }
+            }
+            Due::Timer(to, timer) => {
+                if let Some(input) = self.kernel.admit(to, Input::TimerFired(timer)) {
                     self.handle(to, input);
                 }
             }
@@ -199,14 +204,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
             seed,
         };
         let machine = self.environment.start(&mut self.kernel, start);
-        self.kernel.install(
-            node,
-            Running {
-                process,
-                machine,
-                clock,
-            },
-        );
+        self.kernel.install(node, machine, clock);
         self.environment.started(&mut self.kernel, start);
     }
 
@@ -222,7 +220,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
             .ended(&mut self.kernel, process, Ending::Crashed);
     }
 
-    fn deliver(&mut self, delivery: Delivery<M::Message>) {
+    fn deliver(&mut self, delivery: Delivery<Box<M::Message>>) {
         let Delivery { to, from, item } = delivery;
         let Some(process) = self.kernel.process_at(from) else {
             self.dial_failed(to, from, LinkDown::Refused);
@@ -232,7 +230,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
             Item::Up => Input::LinkUp(process),
             Item::Message(message) => Input::Received {
                 from: process,
-                message,
+                message: *message,
             },
             Item::Down(reason) => Input::LinkDown { process, reason },
             Item::DialFailed(reason) => {
@@ -257,9 +255,9 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
         self.record(to.node, &input);
         let now = self.kernel.now();
         let mut outputs = std::mem::take(&mut self.outputs);
-        if let Some(running) = &mut self.kernel.nodes[to.node as usize].running {
-            let local = running.clock.shows(now);
-            running.machine.handle(local, input, &mut outputs);
+        let local = self.kernel.clock(to.node).shows(now);
+        if let Some(machine) = &mut self.kernel.nodes[to.node as usize].machine {
+            machine.handle(local, input, &mut outputs);
         }
         for output in outputs.drain(..) {
             self.output(to, output);
@@ -306,7 +304,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
                 let at = self.kernel.now() + clock.world_time(after) + lateness;
                 self.kernel
                     .queue
-                    .push(at, Due::Input(from, Input::TimerFired(timer)));
+                    .push(at, Due::Timer(from, timer));
             }
             Output::Emit(event) => {
                 self.kernel
@@ -324,7 +322,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
                 reason,
             };
             let at = self.kernel.now() + self.kernel.conditions().dial_timeout;
-            self.kernel.queue.push(at, Due::Input(from, input));
+            self.kernel.queue.push(at, Due::Input(from, Box::new(input)));
             return;
         };
         if target == from {
@@ -350,7 +348,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
                     .traffic
                     .sent(from.node, target.node, protocol, bytes as u64);
                 if self.kernel.endpoint(from.node) == Some(from) {
-                    self.kernel.network.send(now, from, target, message);
+                    self.kernel.network.send(now, from, target, Box::new(message));
                     self.kernel.collect();
                 }
             }

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use overlay_proto::{Duration, Incarnation, Input, Instant, ProcessId};
 
-use super::{Due, InputOf, Kernel, Running, SimMachine};
+use super::{Due, InputOf, Kernel, Node, SimMachine};
 use crate::conditions::Clock;
 use crate::network::{Endpoint, HostState};
 use crate::trace::Kind;
@@ -20,12 +20,10 @@ impl<M: SimMachine, A> Kernel<M, A> {
     }
 
     pub(crate) fn endpoint(&self, node: u32) -> Option<Endpoint> {
-        let node_state = &self.nodes[node as usize];
-        node_state.running.as_ref()?;
-        Some(Endpoint {
-            node,
-            start: node_state.starts.len() as u32,
-        })
+        let slot = &self.slots[node as usize];
+        slot.running()?;
+        let start = slot.start;
+        Some(Endpoint { node, start })
     }
 
     pub(crate) fn endpoint_of(&self, process: &ProcessId) -> Option<Endpoint> {
@@ -33,7 +31,11 @@ impl<M: SimMachine, A> Kernel<M, A> {
     }
 
     pub(crate) fn process_at(&self, endpoint: Endpoint) -> Option<ProcessId> {
-        let starts = &self.nodes.get(endpoint.node as usize)?.starts;
+        let node = endpoint.node as usize;
+        if let Some(process) = self.slots.get(node)?.newest(endpoint.start) {
+            return Some(process);
+        }
+        let starts = &self.nodes[node].starts;
         starts.get(endpoint.start.checked_sub(1)? as usize).copied()
     }
 
@@ -49,6 +51,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
             incarnation,
         };
         slot.starts.push(process);
+        self.slots[node as usize].follow(process);
         let endpoint = Endpoint {
             node,
             start: start as u32,
@@ -61,26 +64,37 @@ impl<M: SimMachine, A> Kernel<M, A> {
         )
     }
 
-    pub(crate) fn install(&mut self, node: u32, running: Running<M>) {
+    pub(crate) fn install(&mut self, node: u32, machine: M, clock: Clock) {
         self.generation += 1;
-        let slot = &mut self.nodes[node as usize];
-        slot.running = Some(running);
-        slot.paused = None;
-        slot.backlog.clear();
+        self.slots[node as usize].run(clock);
+        let node = &mut self.nodes[node as usize];
+        node.machine = Some(machine);
+        node.paused = None;
+        node.backlog.clear();
     }
 
     /// Drops a node's machine, and with it its timers and its backlog.
     pub(crate) fn forget(&mut self, node: u32) {
         self.generation += 1;
-        let slot = &mut self.nodes[node as usize];
-        slot.backlog.clear();
-        slot.paused = None;
-        slot.running = None;
+        self.slots[node as usize].end();
+        let node = &mut self.nodes[node as usize];
+        node.backlog.clear();
+        node.paused = None;
+        node.machine = None;
+    }
+
+    /// Inputs go into the backlog of a node that is paused or has one.
+    fn update_waits(&mut self, node: u32) {
+        let Node {
+            paused, backlog, ..
+        } = &self.nodes[node as usize];
+        self.slots[node as usize].waits = paused.is_some() || !backlog.is_empty();
     }
 
     pub(crate) fn pause(&mut self, node: u32) {
         if self.network.host(node) == HostState::Running {
             self.nodes[node as usize].paused = Some(self.now());
+            self.update_waits(node);
             self.network.pause(node, true);
         }
     }
@@ -88,6 +102,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
     /// Lets a paused process go on with its backlog. How long it was stopped.
     pub(crate) fn resume(&mut self, node: u32) -> Option<Duration> {
         let since = self.nodes[node as usize].paused.take()?;
+        self.update_waits(node);
         self.network.pause(node, false);
         if let Some(to) = self.endpoint(node) {
             self.queue.push(self.now(), Due::Drain(to));
@@ -101,6 +116,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
         let slot = &mut self.nodes[node as usize];
         slot.backlog
             .retain(|input| !matches!(input, Input::Received { .. }));
+        self.update_waits(node);
         let now = self.now();
         self.network.close_all(now, node);
         self.collect();
@@ -111,6 +127,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
         self.nodes[node as usize]
             .backlog
             .push_front(Input::Command(command));
+        self.update_waits(node);
     }
 
     /// The input, if the node handles it now; else it waits in the node's backlog, or is lost
@@ -119,9 +136,8 @@ impl<M: SimMachine, A> Kernel<M, A> {
         if self.endpoint(to.node) != Some(to) {
             return None;
         }
-        let slot = &mut self.nodes[to.node as usize];
-        if slot.paused.is_some() || !slot.backlog.is_empty() {
-            slot.backlog.push_back(input);
+        if self.slots[to.node as usize].waits {
+            self.nodes[to.node as usize].backlog.push_back(input);
             return None;
         }
         Some(input)
@@ -134,7 +150,9 @@ impl<M: SimMachine, A> Kernel<M, A> {
         }
         let slot = &mut self.nodes[to.node as usize];
         let input = slot.backlog.pop_front()?;
-        if !slot.backlog.is_empty() {
+        if slot.backlog.is_empty() {
+            self.update_waits(to.node);
+        } else {
             let pace = Duration::from_micros(self.dice.between(2, 20));
             self.queue.push(self.now + pace, Due::Drain(to));
         }

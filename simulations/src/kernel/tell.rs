@@ -33,7 +33,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
     pub fn command(&mut self, node: u32, after: Duration, command: M::Command) {
         if let Some(to) = self.endpoint(node) {
             self.queue
-                .push(self.now + after, Due::Input(to, Input::Command(command)));
+                .push(self.now + after, Due::Input(to, Box::new(Input::Command(command))));
         }
     }
 
@@ -55,7 +55,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
         };
         let to = Endpoint {
             node: to,
-            start: self.nodes[to as usize].starts.len() as u32,
+            start: self.slots[to as usize].start,
         };
         self.network.open(self.now, from, to);
         self.collect();
@@ -109,7 +109,7 @@ impl<M: SimMachine, A> Kernel<M, A> {
         if let Some(to) = self.endpoint(node) {
             self.queue.push(
                 self.now + after,
-                Due::Input(to, Input::Received { from, message }),
+                Due::Input(to, Box::new(Input::Received { from, message })),
             );
         }
     }
