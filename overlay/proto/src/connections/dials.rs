@@ -31,6 +31,8 @@ pub struct Dials {
     config: Arc<ConnectionsConfig>,
     dials: BTreeMap<PeerId, Dial>,
     pending: usize,
+    /// Nothing expires before.
+    expires: Instant,
 }
 
 impl Dials {
@@ -41,6 +43,7 @@ impl Dials {
             config,
             dials: BTreeMap::new(),
             pending: 0,
+            expires: Instant::ZERO,
         }
     }
 
@@ -82,6 +85,7 @@ impl Dials {
             member,
         };
         self.dials.insert(peer, dial);
+        self.expires = self.expires.min(until);
         self.pending += 1;
         true
     }
@@ -111,6 +115,7 @@ impl Dials {
         let doubled = self.config.backoff_min * (1 << failures.min(16));
         let pause = doubled.min(self.config.backoff_max);
         let until = now + pause + pause * u32::from(jitter) / 512;
+        self.expires = self.expires.min(until + self.config.backoff_max);
         self.dials.insert(
             peer,
             Dial::Paused {
@@ -123,21 +128,30 @@ impl Dials {
 
     /// Gives up dials without an answer and forgets failures of long ago.
     pub fn expire(&mut self, now: Instant) {
+        if now < self.expires {
+            return;
+        }
         let forget = self.config.backoff_max;
-        let pending = &mut self.pending;
-        self.dials.retain(|_, dial| match *dial {
-            Dial::Pending {
+        let mut expires = now + forget;
+        self.dials.retain(|_, dial| {
+            if let Dial::Pending {
                 until, failures, ..
-            } if until <= now => {
-                *pending = pending.saturating_sub(1);
+            } = *dial
+                && until <= now
+            {
+                self.pending = self.pending.saturating_sub(1);
                 *dial = Dial::Paused {
                     until: now,
                     failures: failures.saturating_add(1),
                 };
-                true
             }
-            Dial::Pending { .. } => true,
-            Dial::Paused { until, .. } => until + forget > now,
+            let end = match *dial {
+                Dial::Pending { until, .. } => until,
+                Dial::Paused { until, .. } => until + forget,
+            };
+            expires = expires.min(end.max(now));
+            end > now
         });
+        self.expires = expires;
     }
 }
