@@ -191,6 +191,13 @@ impl<M: SimMachine, A> Kernel<M, A> {
         &self.nodes[node as usize].starts
     }
 
+    /// Which start of its node a process is, from 0.
+    #[must_use]
+    pub fn start_of(&self, process: &ProcessId) -> Option<usize> {
+        let start = self.by_process.get(process)?.start;
+        Some(start as usize - 1)
+    }
+
     /// Whether exactly this process runs now, paused or not.
     #[must_use]
     pub fn runs(&self, process: &ProcessId) -> bool {

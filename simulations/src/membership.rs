@@ -187,9 +187,7 @@ impl Membership {
         }
         for member in view.iter() {
             let process = member.record.process;
-            let starts = kernel.node_of(&process.peer).map(|n| kernel.starts(n));
-            let start = starts.and_then(|starts| starts.iter().position(|one| *one == process));
-            let Some(start) = start else {
+            let Some(start) = kernel.start_of(&process) else {
                 kernel.violate(incarnation_monotonic::NAME, format!("{process} never was"));
                 return;
             };
