@@ -68,6 +68,14 @@ pub struct Calm {
     pub crash_known_mean_ms: u64,
     /// 99 % of the members.
     pub crash_known_p99_ms: u64,
+    /// What idling costs.
+    #[serde(flatten)]
+    pub idle: Idle,
+}
+
+/// Only what idling costs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Idle {
     /// Bytes a second that an idle member sends, with envelopes, on the mean.
     pub idle_sent_bytes_per_s: f64,
     /// The same, received.
@@ -86,17 +94,22 @@ pub fn idle_and_crashes(peers: u32, seed: u64) -> Result<Calm, Violation> {
     let seed = Seed::new(seed).child("figures");
     let crashes = 20.min(peers / 4);
     let known = silent_crashes(peers, crashes, seed)?;
-    let idle = idle(peers, seed)?;
+    let idle = idling(peers, seed)?;
     Ok(Calm {
         silent_crashes: crashes,
         crash_known_p50_ms: known.p50,
         crash_known_mean_ms: known.mean,
         crash_known_p99_ms: known.p99,
-        idle_sent_bytes_per_s: idle.sent,
-        idle_received_bytes_per_s: idle.received,
-        idle_sent_bytes_per_s_max: idle.sent_max,
-        idle_by_protocol: idle.by_protocol,
+        idle,
     })
+}
+
+/// What idling costs.
+///
+/// # Errors
+/// An invariant that did not hold meanwhile.
+pub fn idle(peers: u32, seed: u64) -> Result<Idle, Violation> {
+    idling(peers, Seed::new(seed).child("figures"))
 }
 
 /// Takes all figures.
@@ -185,14 +198,7 @@ fn silent_crashes(peers: u32, crashes: u32, seed: Seed) -> Result<Known, Violati
     })
 }
 
-struct Idle {
-    sent: f64,
-    received: f64,
-    sent_max: f64,
-    by_protocol: Vec<(&'static str, f64)>,
-}
-
-fn idle(peers: u32, seed: Seed) -> Result<Idle, Violation> {
+fn idling(peers: u32, seed: Seed) -> Result<Idle, Violation> {
     let time = Duration::from_secs(300);
     let mut world = settled(peers, seed.child("idle"))?;
     run(&mut world, SETTLED)?;
@@ -210,10 +216,10 @@ fn idle(peers: u32, seed: Seed) -> Result<Idle, Violation> {
         (protocol.name(), rate(bytes) / f64::from(peers))
     });
     Ok(Idle {
-        sent: sent.clone().sum::<f64>() / f64::from(peers),
-        received: received.sum::<f64>() / f64::from(peers),
-        sent_max: sent.fold(0.0, f64::max),
-        by_protocol: by_protocol
+        idle_sent_bytes_per_s: sent.clone().sum::<f64>() / f64::from(peers),
+        idle_received_bytes_per_s: received.sum::<f64>() / f64::from(peers),
+        idle_sent_bytes_per_s_max: sent.fold(0.0, f64::max),
+        idle_by_protocol: by_protocol
             .into_iter()
             .filter(|(_, rate)| *rate > 0.0)
             .collect(),

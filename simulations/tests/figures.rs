@@ -8,8 +8,8 @@ fn a_hundred_members_meet_their_goals() {
     assert!(figures.calm.crash_known_p99_ms <= 5_000, "{figures:?}");
     assert!(figures.calm.crash_known_p50_ms >= 1_000, "{figures:?}");
     for bytes in [
-        figures.calm.idle_sent_bytes_per_s,
-        figures.calm.idle_received_bytes_per_s,
+        figures.calm.idle.idle_sent_bytes_per_s,
+        figures.calm.idle.idle_received_bytes_per_s,
     ] {
         assert!((100.0..=400.0).contains(&bytes), "{figures:?}");
     }

@@ -1,9 +1,11 @@
 //! `sim figures`.
 
 use clap::Args;
+use serde::Serialize;
 
 use super::output::say;
 use crate::figures;
+use crate::kernel::Violation;
 
 /// Measure membership: how soon a death is known, what idling costs, who is wrongly dropped.
 #[derive(Args)]
@@ -14,6 +16,9 @@ pub struct Figures {
     /// Hours with 5 % loss and pauses.
     #[arg(long, default_value_t = 0.1)]
     hours: f64,
+    /// Only what idling costs: of many peers, the rest takes hours.
+    #[arg(long)]
+    idle: bool,
     /// The seed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -28,16 +33,24 @@ impl Figures {
         if !(20..=10_000).contains(&self.peers) || !(0.0..=1_000.0).contains(&self.hours) {
             return Err("20 to 10000 peers and 0 to 1000 hours can be measured".to_owned());
         }
-        let figures = figures::membership(self.peers, self.hours, self.seed);
-        let figures = match figures {
-            Ok(figures) => figures,
-            Err(violation) => {
-                eprintln!("sim: {violation}");
-                return Ok(false);
-            }
-        };
-        let text = serde_json::to_string_pretty(&figures).map_err(|error| error.to_string())?;
-        say!("{text}");
-        Ok(true)
+        if self.idle {
+            print(figures::idle(self.peers, self.seed))
+        } else {
+            print(figures::membership(self.peers, self.hours, self.seed))
+        }
+    }
+}
+
+fn print(figures: Result<impl Serialize, Violation>) -> Result<bool, String> {
+    match figures {
+        Ok(figures) => {
+            let text = serde_json::to_string_pretty(&figures).map_err(|error| error.to_string())?;
+            say!("{text}");
+            Ok(true)
+        }
+        Err(violation) => {
+            eprintln!("sim: {violation}");
+            Ok(false)
+        }
     }
 }
