@@ -302,9 +302,7 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
                 let clock = self.kernel.clock(from.node);
                 let lateness = self.kernel.timer_lateness();
                 let at = self.kernel.now() + clock.world_time(after) + lateness;
-                self.kernel
-                    .queue
-                    .push(at, Due::Timer(from, timer));
+                self.kernel.queue.push(at, Due::Timer(from, timer));
             }
             Output::Emit(event) => {
                 self.kernel
@@ -322,7 +320,9 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
                 reason,
             };
             let at = self.kernel.now() + self.kernel.conditions().dial_timeout;
-            self.kernel.queue.push(at, Due::Input(from, Box::new(input)));
+            self.kernel
+                .queue
+                .push(at, Due::Input(from, Box::new(input)));
             return;
         };
         if target == from {
@@ -348,7 +348,9 @@ impl<M: SimMachine, E: Environment<M>> World<M, E> {
                     .traffic
                     .sent(from.node, target.node, protocol, bytes as u64);
                 if self.kernel.endpoint(from.node) == Some(from) {
-                    self.kernel.network.send(now, from, target, Box::new(message));
+                    self.kernel
+                        .network
+                        .send(now, from, target, Box::new(message));
                     self.kernel.collect();
                 }
             }

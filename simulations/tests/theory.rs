@@ -23,7 +23,11 @@ fn detection_and_idle_bytes_are_what_the_formulas_say() {
         detection,
     );
     let idle = theory::idle_bytes_per_second(&config);
-    agrees("idle bytes/s sent", figures.idle.idle_sent_bytes_per_s, idle);
+    agrees(
+        "idle bytes/s sent",
+        figures.idle.idle_sent_bytes_per_s,
+        idle,
+    );
     agrees(
         "idle bytes/s received",
         figures.idle.idle_received_bytes_per_s,

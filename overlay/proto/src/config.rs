@@ -60,6 +60,9 @@ pub struct MembershipConfig {
     pub hold_quiet: Duration,
     /// Declarations wait this long in all.
     pub hold_max: Duration,
+    /// Before a member declares another dead it asks a linked one what it knows of it, and waits
+    /// this long for the answer: gossip may have lost the refutation.
+    pub second_opinion: Duration,
     /// A suspicion older than this is decided even in a storm, or a cluster that lost half of
     /// its members would never say so (guess).
     pub storm_patience: Duration,
@@ -127,6 +130,7 @@ impl Default for MembershipConfig {
             storm_percent: 20,
             hold_quiet: Duration::from_millis(200),
             hold_max: Duration::from_secs(1),
+            second_opinion: Duration::from_millis(300),
             storm_patience: Duration::from_secs(30),
             gossip_batch: Duration::from_millis(50),
             relay_delay: Duration::from_secs(2),

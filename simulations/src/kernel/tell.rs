@@ -32,8 +32,10 @@ impl<M: SimMachine, A> Kernel<M, A> {
     /// by then, so is the command.
     pub fn command(&mut self, node: u32, after: Duration, command: M::Command) {
         if let Some(to) = self.endpoint(node) {
-            self.queue
-                .push(self.now + after, Due::Input(to, Box::new(Input::Command(command))));
+            self.queue.push(
+                self.now + after,
+                Due::Input(to, Box::new(Input::Command(command))),
+            );
         }
     }
 

@@ -1,6 +1,7 @@
 //! Anti-entropy: two members compare what they know in a few messages and exchange only what
 //! differs. It repairs whatever gossip lost, and joins the two sides of a healed partition.
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -54,27 +55,63 @@ impl Membership {
         }
         let period = self.sync_period();
         self.schedule.sync_at = cx.now + period * 3 / 4 + self.random_part(period / 2);
-        let start = ProcessId {
-            peer: self.random_peer(),
-            incarnation: self.me.incarnation,
-        };
-        let is_member = |process: &&ProcessId| self.table.living_process(process).is_some();
-        let after = cx
-            .links
-            .iter()
-            .filter(|process| **process >= start)
-            .find(is_member);
-        let partner = after.or_else(|| cx.links.iter().find(is_member));
-        if let Some(partner) = partner {
+        if let Some(partner) = self.random_linked(cx, Entry::is_living) {
             self.counters.syncs_started += 1;
             cx.out.send(
-                *partner,
+                partner,
                 Message::Sync {
                     digest: self.table.digest(),
                     cluster,
                 },
             );
         }
+    }
+
+    /// Some linked member for which `suits`.
+    fn random_linked<O>(
+        &mut self,
+        cx: &Cx<'_, O>,
+        suits: impl Fn(&Entry) -> bool,
+    ) -> Option<ProcessId> {
+        let start = ProcessId {
+            peer: self.random_peer(),
+            incarnation: self.me.incarnation,
+        };
+        let suits = |process: &&ProcessId| self.table.living_process(process).is_some_and(&suits);
+        let mut after = cx.links.iter().filter(|process| **process >= start);
+        let found = after.find(suits);
+        found.or_else(|| cx.links.iter().find(suits)).copied()
+    }
+
+    /// Compares with a linked member what both know of these processes, and of those in the same
+    /// buckets.
+    pub(super) fn ask_about<O: Outbox>(&mut self, cx: &mut Cx<'_, O>, processes: &[ProcessId]) {
+        if processes.is_empty() {
+            return;
+        }
+        let buckets: BTreeSet<u8> = processes.iter().map(|one| one.peer.0[0]).collect();
+        let is_sound = |entry: &Entry| entry.member.state == MemberState::Alive;
+        if let Some(partner) = self.random_linked(cx, is_sound) {
+            let summary = self.summary(buckets.iter());
+            cx.out.send(partner, summary);
+        }
+    }
+
+    /// Step 3: what is known of the members of these buckets, as far as it fits.
+    fn summary<'a>(&self, buckets: impl Iterator<Item = &'a u8>) -> Message {
+        let mut entries = Vec::new();
+        let mut listed = [0_u8; BUCKETS / 8];
+        for bucket in buckets {
+            entries.extend(self.table.summary(*bucket));
+            if let Some(byte) = listed.get_mut(usize::from(bucket / 8)) {
+                *byte |= 1 << (bucket % 8);
+            }
+            if entries.len() >= SUMMARY_MAX {
+                break;
+            }
+        }
+        let buckets = Bytes::copy_from_slice(&listed);
+        Message::Summary { buckets, entries }
     }
 
     /// A linked process greeted: learns its record and compares. One side of two members
@@ -130,21 +167,10 @@ impl Membership {
         if differing.is_empty() {
             return;
         }
-        let mut entries = Vec::new();
-        let mut listed = [0_u8; BUCKETS / 8];
         let first = self.random_peer().0[0];
         let turn = differing.partition_point(|bucket| *bucket < first);
-        for bucket in differing[turn..].iter().chain(&differing[..turn]) {
-            entries.extend(self.table.summary(*bucket));
-            if let Some(byte) = listed.get_mut(usize::from(bucket / 8)) {
-                *byte |= 1 << (bucket % 8);
-            }
-            if entries.len() >= SUMMARY_MAX {
-                break;
-            }
-        }
-        let buckets = Bytes::copy_from_slice(&listed);
-        cx.out.send(from, Message::Summary { buckets, entries });
+        let summary = self.summary(differing[turn..].iter().chain(&differing[..turn]));
+        cx.out.send(from, summary);
     }
 
     /// Step 3 arrived: sends what the other side lacks and asks for what this side lacks.

@@ -183,6 +183,7 @@ impl Membership {
         }
         let verdicts = self.suspicions.decide(cx.now, self.table.living());
         self.counters.storms += u64::from(verdicts.storm);
+        self.ask_about(cx, &verdicts.ask);
         for process in verdicts.acquitted {
             self.suspicions.close(&process);
             self.clear(&process);

@@ -56,10 +56,7 @@ impl Rings {
         let mut changed = false;
         for ring in &mut self.rings {
             let distance = ring.distance(&process.peer);
-            if ring
-                .successor
-                .is_none_or(|(nearest, _)| distance < nearest)
-            {
+            if ring.successor.is_none_or(|(nearest, _)| distance < nearest) {
                 ring.successor = Some((distance, process));
                 changed = true;
             }

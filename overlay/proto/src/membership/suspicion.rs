@@ -20,6 +20,8 @@ struct Suspicion {
     votes: BTreeMap<ProcessId, bool>,
     certified: bool,
     sequence: u64,
+    /// When another member was asked about it.
+    asked_at: Option<Instant>,
     due_at: Option<Instant>,
 }
 
@@ -34,6 +36,8 @@ pub(super) struct Suspicions {
 /// What is to be done now about the processes in doubt.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Verdicts {
+    /// Soon to be declared dead: others may know better.
+    pub(super) ask: Vec<ProcessId>,
     /// To be declared dead.
     pub(super) dead: Vec<ProcessId>,
     /// Too few observers doubted them for too long: in good standing again.
@@ -153,6 +157,7 @@ impl Suspicions {
         for case in self.cases.values_mut() {
             case.since = case.since + pause;
             case.renewed = case.renewed + pause;
+            case.asked_at = case.asked_at.map(|at| at + pause);
             case.due_at = case.due_at.map(|due| due + pause);
         }
     }
@@ -165,15 +170,22 @@ impl Suspicions {
         let mut held = false;
         for (process, case) in &mut self.cases {
             let age = now.since(case.since);
+            let opinion = self.config.second_opinion;
             let waits = case.waits(&self.config, observers);
-            if waits.is_some_and(|wait| age >= wait) {
+            if let Some(wait) = waits.filter(|wait| age + opinion >= *wait) {
                 if storm && age < self.config.storm_patience {
-                    verdicts.storm = true;
+                    verdicts.storm |= age >= wait;
                     continue;
                 }
-                let due_at = *case.due_at.get_or_insert(now);
-                held |= now.since(due_at) >= self.config.hold_max;
-                verdicts.dead.push(*process);
+                if !wait.is_zero() && case.asked_at.is_none() {
+                    case.asked_at = Some(now);
+                    verdicts.ask.push(*process);
+                }
+                if age >= wait && now >= case.answered_at(wait, opinion) {
+                    let due_at = *case.due_at.get_or_insert(now);
+                    held |= now.since(due_at) >= self.config.hold_max;
+                    verdicts.dead.push(*process);
+                }
             } else if now.since(case.renewed) >= suspicion_max(&self.config) * 2 {
                 verdicts.acquitted.push(*process);
             }
@@ -195,8 +207,14 @@ impl Suspicions {
             Duration::ZERO
         };
         let quiet = self.newest + self.config.hold_quiet;
+        let opinion = self.config.second_opinion;
         let due = |case: &Suspicion| match case.waits(&self.config, observers) {
-            Some(wait) => (case.since + wait.max(patience)).max(quiet),
+            Some(wait) if !wait.is_zero() && case.asked_at.is_none() => {
+                case.since + wait.max(patience).saturating_sub(opinion)
+            }
+            Some(wait) => (case.since + wait.max(patience))
+                .max(case.answered_at(wait, opinion))
+                .max(quiet),
             None => case.renewed + suspicion_max(&self.config) * 2,
         };
         self.cases.values().map(due).min()
@@ -223,6 +241,7 @@ impl Suspicions {
                 votes: BTreeMap::new(),
                 certified: false,
                 sequence: 0,
+                asked_at: None,
                 due_at: None,
             }
         })
@@ -242,6 +261,12 @@ impl Suspicion {
                 self.lifetime(config, observers, refused)
             }
         })
+    }
+
+    /// By when those asked have answered; nobody is asked about a process that waits no time.
+    fn answered_at(&self, wait: Duration, opinion: Duration) -> Instant {
+        let asked_at = self.asked_at.filter(|_| !wait.is_zero());
+        asked_at.map_or(Instant::ZERO, |at| at + opinion)
     }
 
     /// How long it lasts: the more observers doubt, the shorter (Lifeguard).

@@ -242,6 +242,7 @@ fn the_more_observers_doubt_the_sooner_it_is_a_death() {
 #[test]
 fn in_tiny_views_all_observers_that_there_are_suffice() {
     let mut two = doubts(&[(1.0, 1, 2, false)]);
+    assert!(dead(&mut two, 2.2, 2).is_empty());
     assert!(dead(&mut two, 2.4, 2).is_empty());
     assert_eq!(dead(&mut two, 2.5, 2), [process(1)]);
     let mut refused = doubts(&[(1.0, 1, 2, true)]);
@@ -249,7 +250,24 @@ fn in_tiny_views_all_observers_that_there_are_suffice() {
     let mut three = doubts(&[(1.0, 1, 2, false)]);
     assert!(dead(&mut three, 9.0, 3).is_empty(), "the third may see it");
     three.vote(at(9.0), process(1), process(3), false);
-    assert_eq!(dead(&mut three, 9.0, 3), [process(1)]);
+    assert!(dead(&mut three, 9.0, 3).is_empty(), "others are asked");
+    assert_eq!(dead(&mut three, 9.3, 3), [process(1)]);
+}
+
+#[test]
+fn before_a_death_is_declared_others_are_asked_and_have_time_to_answer() {
+    let votes = [(1.0, 1, 2, false), (1.0, 1, 3, false), (1.0, 1, 4, false)];
+    let mut suspicions = doubts(&votes);
+    assert_eq!(suspicions.next_due(20), Some(at(2.2)));
+    assert!(suspicions.decide(at(2.1), 20).ask.is_empty());
+    assert_eq!(suspicions.decide(at(2.25), 20).ask, [process(1)]);
+    assert_eq!(suspicions.next_due(20), Some(at(2.55)));
+    let waiting = suspicions.decide(at(2.5), 20);
+    assert_eq!(waiting, Verdicts::default(), "asked once, not yet answered");
+    assert_eq!(dead(&mut suspicions, 2.55, 20), [process(1)]);
+    let mut refused = doubts(&votes.map(|(when, of, by, _)| (when, of, by, true)));
+    let verdicts = refused.decide(at(2.5), 20);
+    assert_eq!((verdicts.ask.len(), verdicts.dead.len()), (0, 1));
 }
 
 #[test]
@@ -301,6 +319,7 @@ fn a_node_that_slept_gives_its_suspects_the_time_back() {
     let mut suspicions = doubts(&[(1.0, 1, 2, false), (1.0, 1, 3, false), (1.0, 1, 4, false)]);
     suspicions.postpone(Duration::from_secs(60));
     assert!(dead(&mut suspicions, 61.5, 20).is_empty());
+    assert!(dead(&mut suspicions, 62.2, 20).is_empty());
     assert_eq!(dead(&mut suspicions, 62.6, 20), [process(1)]);
 }
 

@@ -160,10 +160,7 @@ impl Overlay {
                 self.upkeep(now, out);
             }
             Timer::Upkeep => {
-                if self
-                    .upkeep_at
-                    .is_some_and(|at| at <= now + TIMER_EARLY_MAX)
-                {
+                if self.upkeep_at.is_some_and(|at| at <= now + TIMER_EARLY_MAX) {
                     self.upkeep_at = None;
                     self.upkeep(now, out);
                 }

@@ -5,6 +5,7 @@ mod evidence;
 mod flood;
 mod hostile;
 mod noise;
+mod second_opinion;
 
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
