@@ -18,7 +18,7 @@ pub(super) struct Edge {
     /// Until then our doubts are kept back.
     pub(super) muted_until: Instant,
     /// When our doubt was last published.
-    pub(super) suspected_at: Option<Instant>,
+    suspected_at: Option<Instant>,
     /// How often it answers in time.
     pub(super) reliability: Reliability,
 }
@@ -42,6 +42,21 @@ impl Edge {
             .srtt
             .map_or(config.probe_timeout_max, |srtt| srtt + self.rttvar * 4);
         estimate.clamp(config.probe_timeout_min, config.probe_timeout_max)
+    }
+
+    /// Whether a doubt that we published before should be published again, `after` that time.
+    pub(super) fn repeat_doubt(&mut self, now: Instant, after: Duration) -> bool {
+        let repeat = self.suspected_at.is_none_or(|at| now.since(at) >= after);
+        if repeat {
+            self.suspected_at = Some(now);
+        }
+        repeat
+    }
+
+    /// A doubt of ours was refuted: the next one waits, twice as long each time.
+    pub(super) fn mute(&mut self, now: Instant, period: Duration) {
+        self.refuted = self.refuted.saturating_add(1);
+        self.muted_until = now + period * (1 << self.refuted.min(5));
     }
 
     /// Takes a round-trip time into the estimate (Jacobson and Karels 1988).

@@ -381,22 +381,15 @@ impl Probes {
         target: &ProcessId,
         after: Duration,
     ) -> bool {
-        let Some(edge) = self.edges.get_mut(target) else {
-            return false;
-        };
-        let repeat = edge.suspected_at.is_none_or(|at| now.since(at) >= after);
-        if repeat {
-            edge.suspected_at = Some(now);
-        }
-        repeat
+        let edge = self.edges.get_mut(target);
+        edge.is_some_and(|edge| edge.repeat_doubt(now, after))
     }
 
     /// A suspicion of ours was refuted.
     pub(super) fn refuted(&mut self, now: Instant, target: &ProcessId) {
         let period = self.config.probe_period;
         if let Some(edge) = self.edges.get_mut(target) {
-            edge.refuted = edge.refuted.saturating_add(1);
-            edge.muted_until = now + period * (1 << edge.refuted.min(5));
+            edge.mute(now, period);
         }
     }
 }
