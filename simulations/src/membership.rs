@@ -66,6 +66,8 @@ pub struct Membership {
     client: Option<u32>,
     announced: BTreeMap<ProcessId, Announcement>,
     wire: Wire,
+    /// Of all machines, which share its parts.
+    config: OverlayConfig,
     /// In a large world only every so many nodes' views are watched one by one, and of theirs
     /// only every so many.
     watched_every: u32,
@@ -128,6 +130,7 @@ impl Membership {
             dice,
             announced: BTreeMap::new(),
             wire: Wire::new(nodes),
+            config: OverlayConfig::default(),
             watched_every: if nodes <= Wire::DECODED_MAX {
                 1
             } else {
@@ -261,7 +264,7 @@ impl Environment<Overlay> for Membership {
         let offset_ms = start.clock.shows(Instant::ZERO).as_micros() / 1_000;
         let config = OverlayConfig {
             epoch_unix_ms: WORLD_START_UNIX_MS - offset_ms,
-            ..OverlayConfig::default()
+            ..self.config.clone()
         };
         let role = if Some(start.node) == self.client {
             Role::Client

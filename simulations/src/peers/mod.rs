@@ -74,6 +74,8 @@ enum Purpose {
 /// The environment of whole peers.
 pub struct Peers {
     load: Load,
+    /// Of all overlays, which share its parts.
+    overlay: overlay_proto::OverlayConfig,
     config: ObjectsConfig,
     mesh: Mesh,
     wire: Wire,
@@ -139,6 +141,7 @@ impl Peers {
         let handles = handles.take((load.count * load.handles) as usize);
         let kinds = [KIND, LEASED].into_iter().cycle();
         Self {
+            overlay: overlay_proto::OverlayConfig::default(),
             load,
             config: ObjectsConfig::default(),
             mesh: Mesh::new(nodes, seed),

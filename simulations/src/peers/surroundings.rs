@@ -145,7 +145,7 @@ impl Environment<Peer> for Peers {
         let offset_ms = start.clock.shows(Instant::ZERO).as_micros() / 1_000;
         let config = OverlayConfig {
             epoch_unix_ms: WORLD_START_UNIX_MS - offset_ms,
-            ..OverlayConfig::default()
+            ..self.overlay.clone()
         };
         let keys = Box::new(PlainKeys(start.process.peer));
         let seed = start.seed.value();

@@ -101,7 +101,7 @@ impl Overlay {
     }
 
     fn upkeep_by(&mut self, now: Instant, at: Instant, out: &mut impl Outbox) {
-        if self.upkeep_at.is_none_or(|set| at < set) {
+        if self.upkeep_at.is_none_or(|set| at < set || set < now) {
             self.upkeep_at = Some(at);
             out.set_timer(Timer::Upkeep, at.since(now));
         }
