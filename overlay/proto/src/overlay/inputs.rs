@@ -12,7 +12,7 @@ use crate::message::{GossipBatch, Message};
 use crate::time::{Duration, Instant};
 
 /// A timer may be early by less than this: drivers count in milliseconds.
-const TIMER_EARLY_MAX: Duration = Duration::from_millis(2);
+pub(super) const TIMER_EARLY_MAX: Duration = Duration::from_millis(2);
 
 impl Overlay {
     pub(super) fn on_command(&mut self, now: Instant, command: Command, out: &mut impl Outbox) {
@@ -161,7 +161,6 @@ impl Overlay {
             }
             Timer::Upkeep => {
                 if self.upkeep_at.is_some_and(|at| at <= now + TIMER_EARLY_MAX) {
-                    self.upkeep_at = None;
                     self.upkeep(now, out);
                 }
             }

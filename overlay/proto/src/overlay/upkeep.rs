@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use rand::Rng;
 
 use super::Overlay;
+use super::inputs::TIMER_EARLY_MAX;
 use crate::id::{PeerId, ProcessId};
 use crate::interface::{Event, Outbox, Role, Timer};
 use crate::member::SignedRecord;
@@ -71,6 +72,8 @@ impl Overlay {
     /// Everything without a deadline of its own. A probe round does it, and the upkeep timer
     /// between two rounds while something is missing.
     pub(super) fn upkeep(&mut self, now: Instant, out: &mut impl Outbox) {
+        // Also one whose timer is late, or fired too early to count.
+        self.upkeep_at = self.upkeep_at.filter(|at| *at > now + TIMER_EARLY_MAX);
         let cx = &mut Cx {
             now,
             links: &self.links,
@@ -101,7 +104,7 @@ impl Overlay {
     }
 
     fn upkeep_by(&mut self, now: Instant, at: Instant, out: &mut impl Outbox) {
-        if self.upkeep_at.is_none_or(|set| at < set || set < now) {
+        if self.upkeep_at.is_none_or(|set| at < set) {
             self.upkeep_at = Some(at);
             out.set_timer(Timer::Upkeep, at.since(now));
         }
