@@ -7,7 +7,7 @@
 //! Modules import only leftwards in this order: `seed · panics · progress · trace · traffic ·
 //! samples · queue · conditions · network · faults · outages · churn · kernel · environment ·
 //! world`, then the environment's parts `gossip · directory · sets · surroundings · caller ·
-//! oracle · invariants · effects · witness · linearizability · coverage`, then `scenario · plot ·
+//! oracle · invariants · effects · witness · linearizability · coverage`, then `scenario ·
 //! panels`, the worlds `{membership, register, finder}` and `names`, and `figures · report ·
 //! overrides · mutant · summary · trial · run · mutants · shrink · compare · cli`.
 #![forbid(unsafe_code)]
@@ -40,7 +40,6 @@ pub mod overrides;
 pub mod panels;
 mod panics;
 pub mod peers;
-pub mod plot;
 pub mod progress;
 pub mod queue;
 pub mod register;

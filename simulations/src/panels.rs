@@ -1,9 +1,9 @@
 //! Panels that every world can show, from what its kernel measures of itself.
 
 use crate::kernel::{Kernel, SimMachine};
-use crate::plot::panel::{Axis, Mark, Panel, Shape};
 use crate::samples::Sample;
 use crate::traffic::Protocol;
+use plot::panel::{Axis, Mark, Panel, Shape};
 
 /// The name of the axis of time.
 const SIMULATED: &str = "simulated time";

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::kernel::{Kernel, SimMachine, Violation};
 use crate::panels;
-use crate::plot::Page;
-use crate::plot::panel::Panel;
+use plot::Page;
+use plot::panel::Panel;
 
 /// Events printed with a failure.
 pub const EVENTS_KEPT: usize = 60;

@@ -18,11 +18,11 @@ use crate::overrides::Overrides;
 use crate::panels;
 use crate::panics::words;
 use crate::peers;
-use crate::plot::panel::Panel;
 use crate::register;
 use crate::report::{EVENTS_KEPT, EVENTS_SEARCHED, Failure, Report};
 use crate::scenario::{Scenario, Workload};
 use crate::seed::Seed;
+use plot::panel::Panel;
 
 /// What to run.
 #[derive(Clone, Debug)]

@@ -27,6 +27,7 @@ const PACKAGES: &[&str] = &[
     "objects/src",
     "overlay/proto/src",
     "overlay/src",
+    "plot/src",
     "simulations/src",
     "tests/fuzz/src",
 ];

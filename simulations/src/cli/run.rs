@@ -7,7 +7,6 @@ use clap::Args;
 use super::output::say;
 use super::progress;
 use super::which::Which;
-use crate::plot;
 use crate::report::Report;
 
 /// Run one seed of a scenario.

@@ -4,10 +4,10 @@ use objects_proto::caller::HandleId;
 use overlay_proto::{Duration, Instant};
 
 use super::{Alarm, Command, Peers, PeersKernel, Purpose};
-use crate::plot::panel::{Axis, Panel};
 use crate::register::figures::of_calls;
 use crate::register::journal::Operation;
 use crate::register::workload;
+use plot::panel::{Axis, Panel};
 
 /// How long the last reads may take.
 const AUDIT_TIMEOUT: Duration = Duration::from_secs(8);

@@ -6,7 +6,7 @@ use super::Register;
 use super::tracked::Tracked;
 use crate::oracle::Class;
 use crate::panels::time_axis;
-use crate::plot::panel::{Axis, Panel, Shape};
+use plot::panel::{Axis, Panel, Shape};
 
 /// Calls made within this time share a point of the availability.
 const TOGETHER: u64 = 3;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::panel::{Axis, Line, Panel, Shape};
-use super::ticks::{Fitted, short};
+use crate::panel::{Axis, Line, Panel, Shape};
+use crate::ticks::{Fitted, short};
 
 /// Size of a panel, pixels.
 pub const WIDTH: f64 = 520.0;

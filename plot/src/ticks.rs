@@ -1,6 +1,6 @@
 //! Where an axis has ticks, and what is written at them.
 
-use super::panel::{Axis, Scale};
+use crate::panel::{Axis, Scale};
 
 /// An axis fitted to what it shows.
 #[derive(Clone, Debug, PartialEq)]
