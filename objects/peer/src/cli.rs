@@ -7,7 +7,7 @@ use objects::Builder;
 
 use crate::exit::Exit;
 use crate::options::{Global, RunArgs};
-use crate::{commands, demo};
+use crate::{bench, commands, demo};
 
 /// Shared objects on a LAN: host them, call them, lose a peer, keep going.
 ///
@@ -29,6 +29,14 @@ enum Command {
     Run(RunArgs),
     /// Play the story: a registry and real peers on loopback, a load, and kills.
     Demo(demo::DemoArgs),
+    /// Measure what calls cost on this machine, beside a bare libp2p stream.
+    Bench(bench::BenchArgs),
+    /// A host process of the benchmark.
+    #[command(hide = true)]
+    BenchHost(RunArgs),
+    /// The other end of the benchmark's bare stream.
+    #[command(hide = true)]
+    BenchBare,
     /// Run a registry, which introduces peers to each other.
     Registry(bootstrap::daemon::DaemonArgs),
     /// Make an object: `peer create Counter --name hits '{"count": 0}'`.
@@ -111,6 +119,9 @@ async fn dispatch(cli: Cli, kinds: impl FnOnce(Builder) -> Builder) -> Exit {
     match cli.command {
         Command::Run(args) => commands::run::run(&global, &args, kinds).await,
         Command::Demo(args) => demo::run(&global, &args).await,
+        Command::Bench(args) => bench::run(&global, &args).await,
+        Command::BenchHost(args) => bench::host(&global, &args, kinds).await,
+        Command::BenchBare => bench::bare_server().await,
         Command::Registry(args) => match bootstrap::daemon::run(&args, global.json).await {
             Ok(()) => Exit::Success,
             Err(error) => {

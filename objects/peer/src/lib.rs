@@ -12,6 +12,7 @@
 //! }
 //! ```
 
+mod bench;
 mod cli;
 mod client;
 mod commands;

@@ -155,6 +155,7 @@ fn print_metrics(node: &Node) {
             "gossip_events": metrics.overlay.overlay.gossip_events_received,
             "registry_calls_after_join": metrics.overlay.registry_calls_after_join,
             "publications": metrics.publications,
+            "messages_sent": metrics.messages_sent,
         })
     );
 }
