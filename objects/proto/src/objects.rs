@@ -42,6 +42,9 @@ pub struct Objects {
     recoveries: Recoveries,
     local: VecDeque<Message>,
     set: TimersSet,
+    /// What the parts write to, empty between inputs: their memory is used again.
+    spare: Effects,
+    spare_client: ClientEffects,
     lookups: u64,
     created: u64,
 }
@@ -69,6 +72,8 @@ impl Objects {
             config,
             local: VecDeque::new(),
             set: TimersSet::default(),
+            spare: Effects::default(),
+            spare_client: ClientEffects::default(),
             lookups: 0,
             created: 0,
         }
@@ -270,25 +275,26 @@ impl Objects {
         fx: &mut Effects,
         act: impl FnOnce(&mut Client, &mut ClientEffects),
     ) {
-        let mut out = ClientEffects::default();
+        let mut out = core::mem::take(&mut self.spare_client);
         act(&mut self.client, &mut out);
-        fx.sends.extend(out.sends);
-        for (ticket, completion) in out.completed {
+        fx.sends.append(&mut out.sends);
+        for (ticket, completion) in out.completed.drain(..) {
             fx.emit(Event::Completed { ticket, completion });
         }
-        for (ticket, mut result) in out.inspected {
+        for (ticket, mut result) in out.inspected.drain(..) {
             if let Ok(description) = &mut result {
                 self.name_methods(description);
             }
             fx.emit(Event::Inspected { ticket, result });
         }
-        for object in out.lookups {
+        for object in out.lookups.drain(..) {
             self.lookups += 1;
             fx.emit(Event::Lookup(object));
         }
-        for (source, number, outcome) in out.outbox_done {
+        for (source, number, outcome) in out.outbox_done.drain(..) {
             self.host.delivered(now, (source, number), &outcome, fx);
         }
+        self.spare_client = out;
     }
 
     /// Lets the creations act and takes in what they did.
@@ -338,9 +344,10 @@ impl Objects {
             self.receive(now, self.me, message, &mut fx);
         }
         self.send(&mut fx, out);
-        for event in fx.events {
+        for event in fx.events.drain(..) {
             out.push(Output::Emit(event));
         }
+        self.spare = fx;
         self.set_timers(out);
     }
 
@@ -367,7 +374,7 @@ impl Machine for Objects {
         input: Input<Command, Message, Timer>,
         out: &mut impl Sink<Message, Timer, Event>,
     ) {
-        let mut fx = Effects::default();
+        let mut fx = core::mem::take(&mut self.spare);
         match input {
             Input::Command(command) => self.command(now, command, &mut fx),
             Input::Received { from, message } => self.receive(now, from, message, &mut fx),

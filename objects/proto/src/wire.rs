@@ -144,6 +144,12 @@ pub(crate) fn encode_cbor<T: Serialize + ?Sized>(
     })
 }
 
+/// A value that is no longer than this is decoded with a buffer of this size instead of the
+/// usual 4 KiB, which costs more to clear than most values to decode. It cannot be nested deeper
+/// than it is long.
+const SHORT_BYTES: usize = 64;
+const _: () = assert!(SHORT_BYTES <= VALUE_DEPTH_MAX);
+
 /// Decodes exactly one CBOR item of the user's type from all of `bytes`.
 ///
 /// # Errors
@@ -151,13 +157,17 @@ pub(crate) fn encode_cbor<T: Serialize + ?Sized>(
 pub(crate) fn decode_cbor<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     use ciborium::de::Error;
     let mut rest = bytes;
-    let value = ciborium::de::from_reader_with_recursion_limit(&mut rest, VALUE_DEPTH_MAX)
-        .map_err(|error| match error {
-            Error::Io(_) => String::from("the CBOR value is cut short"),
-            Error::Syntax(at) => format!("malformed CBOR at byte {at}"),
-            Error::Semantic(_, problem) => problem,
-            Error::RecursionLimitExceeded => format!("nested deeper than {VALUE_DEPTH_MAX}"),
-        })?;
+    let value = if bytes.len() <= SHORT_BYTES {
+        ciborium::de::from_reader_with_buffer(&mut rest, &mut [0; SHORT_BYTES])
+    } else {
+        ciborium::de::from_reader_with_recursion_limit(&mut rest, VALUE_DEPTH_MAX)
+    };
+    let value = value.map_err(|error| match error {
+        Error::Io(_) => String::from("the CBOR value is cut short"),
+        Error::Syntax(at) => format!("malformed CBOR at byte {at}"),
+        Error::Semantic(_, problem) => problem,
+        Error::RecursionLimitExceeded => format!("nested deeper than {VALUE_DEPTH_MAX}"),
+    })?;
     match rest.len() {
         0 => Ok(value),
         surplus => Err(format!("{surplus} surplus bytes after the CBOR value")),

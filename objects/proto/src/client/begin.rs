@@ -1,5 +1,6 @@
 //! Calls begin: numbered by their lane, checked against the caps.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -285,7 +286,7 @@ impl Client {
         let lane = self.lanes.entry(key);
         lane.or_insert_with(|| Lane::new(now, kind, LaneSession::None))
             .push(id, &call);
-        self.calls.insert(id, call);
+        self.calls.insert(id, Box::new(call));
         self.learn(target);
         self.activate(now, key);
         if self

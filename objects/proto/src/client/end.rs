@@ -1,5 +1,6 @@
 //! Calls end: answered, given up, withdrawn.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use overlay_proto::Instant;
@@ -24,7 +25,7 @@ impl Client {
         let Some(id) = self.tickets.get(&ticket).copied() else {
             return;
         };
-        let one_way = |call: &Call| matches!(&call.what, What::Method(method) if method.one_way);
+        let one_way = |call: &Box<Call>| matches!(&call.what, What::Method(method) if method.one_way);
         if self.calls.get(&id).is_none_or(one_way) {
             return;
         }
@@ -155,7 +156,7 @@ impl Client {
     }
 
     /// Takes a call out of all tables.
-    pub(super) fn take(&mut self, id: CallId, fx: &mut ClientEffects) -> Option<Call> {
+    pub(super) fn take(&mut self, id: CallId, fx: &mut ClientEffects) -> Option<Box<Call>> {
         let call = self.calls.remove(&id)?;
         if let Some(ticket) = call.ticket() {
             self.tickets.remove(&ticket);

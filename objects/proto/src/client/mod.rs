@@ -22,6 +22,7 @@ mod tables;
 mod tests;
 mod tick;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -61,7 +62,8 @@ pub struct Client {
     view: MembershipView,
     /// The next call's id.
     next: CallId,
-    calls: BTreeMap<CallId, Call>,
+    /// Boxed: a map moves its neighbours with each that comes or goes.
+    calls: BTreeMap<CallId, Box<Call>>,
     tickets: BTreeMap<Ticket, CallId>,
     lanes: BTreeMap<LaneKey, Lane>,
     places: BTreeMap<ObjectId, Place>,

@@ -1,5 +1,7 @@
 //! Calls are sent, in the order of their lane.
 
+use alloc::boxed::Box;
+
 use overlay_proto::{Instant, ProcessId};
 
 use super::Client;
@@ -97,7 +99,7 @@ impl Client {
         let id = self.fresh_id();
         let purpose = Purpose::OpenSession;
         let call = Call::new(key, purpose, kind, What::OpenSession, now, deadline);
-        self.calls.insert(id, call);
+        self.calls.insert(id, Box::new(call));
         if let Some(lane) = self.lanes.get_mut(&key) {
             lane.session = LaneSession::Opening(id);
         }

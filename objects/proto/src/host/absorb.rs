@@ -25,7 +25,7 @@ impl Host {
         act: impl FnOnce(&mut Replica, &mut Env<'_>, &mut register::Effects) -> R,
     ) -> Option<R> {
         let slot = self.slots.get_mut(&object)?;
-        let mut out = register::Effects::default();
+        let mut out = core::mem::take(&mut self.spare);
         let result = act(&mut slot.replica, &mut self.world.env(now), &mut out);
         self.absorb(now, object, out, fx);
         Some(result)
@@ -36,16 +36,17 @@ impl Host {
         &mut self,
         now: Instant,
         object: ObjectId,
-        out: register::Effects,
+        mut out: register::Effects,
         fx: &mut Effects,
     ) {
         self.slots.refresh(&object);
-        fx.sends.extend(out.sends);
-        fx.events
-            .extend(out.executions.into_iter().map(Event::Execute));
-        for note in out.notes {
+        fx.sends.append(&mut out.sends);
+        let executions = out.executions.drain(..);
+        fx.events.extend(executions.map(Event::Execute));
+        for note in out.notes.drain(..) {
             self.note(now, object, note, fx);
         }
+        self.spare = out;
     }
 
     fn note(&mut self, now: Instant, object: ObjectId, note: Note, fx: &mut Effects) {

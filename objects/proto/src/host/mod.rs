@@ -59,7 +59,7 @@ use crate::mode::WeakTimings;
 use crate::object::ObjectId;
 use crate::outcome::Outcome;
 use crate::placement::{RoundRobin, Strategy};
-use crate::register::{Env, Expiry, Methods, Mutation, Replica};
+use crate::register::{self, Env, Expiry, Methods, Mutation, Replica};
 
 pub use self::counters::Counters;
 pub use self::effects::Effects;
@@ -95,6 +95,8 @@ pub struct Host {
     republished: Republished,
     audited: Audited,
     counters: Counters,
+    /// What replicas write to, empty between inputs: its memory is used again.
+    spare: register::Effects,
 }
 
 /// What replicas need of the world around them.
@@ -174,6 +176,7 @@ impl Host {
             republished: Republished::default(),
             audited: Audited::default(),
             counters: Counters::default(),
+            spare: register::Effects::default(),
             config,
         }
     }

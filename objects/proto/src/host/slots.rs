@@ -1,5 +1,6 @@
 //! The replicas at this process and the indices that keep idle ones free of cost.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use core::ops::Bound;
@@ -33,7 +34,8 @@ pub(crate) struct Stood {
 /// The replicas by object, by believed primary, and those that wait for time to pass.
 #[derive(Debug, Default)]
 pub(crate) struct Slots {
-    map: BTreeMap<ObjectId, Slot>,
+    /// Boxed: a map moves its neighbours with each that comes or goes, and is never full.
+    map: BTreeMap<ObjectId, Box<Slot>>,
     by_primary: BTreeMap<ProcessId, BTreeSet<ObjectId>>,
     busy: BTreeSet<ObjectId>,
     /// Those in weak mode whose primary this process is.
@@ -61,17 +63,17 @@ impl Slots {
     /// The replica of this object.
     #[must_use]
     pub(crate) fn get(&self, object: &ObjectId) -> Option<&Slot> {
-        self.map.get(object)
+        self.map.get(object).map(Box::as_ref)
     }
 
     /// The replica of this object; [`refresh`](Self::refresh) is due after a change.
     pub(crate) fn get_mut(&mut self, object: &ObjectId) -> Option<&mut Slot> {
-        self.map.get_mut(object)
+        self.map.get_mut(object).map(Box::as_mut)
     }
 
     /// All replicas in the order of their ids.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&ObjectId, &Slot)> {
-        self.map.iter()
+        self.map.iter().map(|(object, slot)| (object, &**slot))
     }
 
     /// Adds a replica; [`refresh`](Self::refresh) is due.
@@ -83,7 +85,7 @@ impl Slots {
             primary: None,
         };
         self.remove(&object);
-        self.map.insert(object, slot);
+        self.map.insert(object, Box::new(slot));
     }
 
     /// Removes a replica.
