@@ -12,6 +12,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use objects_proto::caller::HandleId;
+use objects_proto::execution::Executed;
 use objects_proto::frame;
 use objects_proto::host::Counters;
 use objects_proto::machine::{Announced, Command, Event as MachineEvent, Ticket, Timer};
@@ -61,6 +62,8 @@ struct State {
     /// None before the overlay started and after the node is closed.
     machine: Option<Objects>,
     outputs: Vec<MachineOutput>,
+    /// What methods came to, empty between inputs.
+    results: Vec<Executed>,
     /// Somebody carries outputs out and will find those added meanwhile.
     carrying_out: bool,
     /// When anything happened last.
@@ -91,6 +94,7 @@ impl Shard {
             state: Mutex::new(State {
                 machine: None,
                 outputs: Vec::new(),
+                results: Vec::new(),
                 carrying_out: false,
                 seen: clock.now(),
                 ahead: Clock::compare(clock.now()),
@@ -181,6 +185,14 @@ impl Shard {
         decoded.ok()
     }
 
+    /// Gives the machine what methods came to, for ever.
+    pub(crate) async fn run_results(&self) {
+        loop {
+            self.executors.results().ready().await;
+            self.run(|_, _| {});
+        }
+    }
+
     /// Drives the timers for ever.
     pub(crate) async fn run_timers(&self) {
         loop {
@@ -255,9 +267,19 @@ impl Shard {
             state.stale_until = now + STALE_FOR;
             state.take(now, Input::Command(Command::Stopped));
         }
+        self.take_results(&mut state, now);
         let result = step(&mut state, now);
         self.carry_out(state);
         result
+    }
+
+    fn take_results(&self, state: &mut State, now: Instant) {
+        let mut results = std::mem::take(&mut state.results);
+        self.executors.results().take(&mut results);
+        for executed in results.drain(..) {
+            state.take(now, Input::Command(Command::Executed(executed)));
+        }
+        state.results = results;
     }
 
     fn carry_out<'a>(&'a self, mut state: MutexGuard<'a, State>) {

@@ -92,8 +92,9 @@ pub(crate) async fn start(plan: Plan) -> Result<Node> {
         cluster,
         work,
     } = queues;
+    let results = shard.executors().results();
     for work in work {
-        if let Err(error) = worker::start(work, kinds.clone(), caller.clone(), shard.clone()) {
+        if let Err(error) = worker::start(work, kinds.clone(), caller.clone(), results.clone()) {
             shard.close();
             return Err(StartError::Executor(error).into());
         }
@@ -178,6 +179,8 @@ fn spawn(
     let mut tasks = JoinSet::new();
     let timed = shard.clone();
     tasks.spawn(async move { timed.run_timers().await });
+    let resulting = shard.clone();
+    tasks.spawn(async move { resulting.run_results().await });
     tasks.spawn(publishing::run_lookups(
         shard.clone(),
         overlay.clone(),

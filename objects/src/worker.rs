@@ -9,20 +9,25 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use objects_proto::caller::Caller;
-use objects_proto::execution::{Executed, Ran};
+use objects_proto::execution::{Executed, Execution, Ran};
 use objects_proto::guard::PanicGuard;
 use objects_proto::kinds_table::KindTable;
-use objects_proto::machine::Command;
 use objects_proto::outcome::Failure;
-use objects_proto::run::{Finished, Running};
+use objects_proto::run::Finished;
 use objects_proto::servant::{ServantLimits, Servants};
-use overlay_proto::Input;
 use tokio::task::LocalSet;
 
-use crate::executor::{Work, answer};
-use crate::shard::Shard;
+use crate::executor::{Results, Work, answer};
+
+/// Executions that a thread takes from its queue at a time.
+const TAKEN_MAX: usize = 64;
+/// Longest work whose results nobody is told of yet: whoever is waked for one finds several.
+/// Should the next method take long, the node finds the results when it next does anything, at
+/// its next heartbeat at last.
+const UNTOLD_MAX: Duration = Duration::from_micros(50);
 
 /// Starts a thread.
 ///
@@ -32,7 +37,7 @@ pub(crate) fn start(
     work: Work,
     kinds: Arc<KindTable>,
     node: Arc<dyn Caller>,
-    shard: Arc<Shard>,
+    results: Arc<Results>,
 ) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -40,49 +45,89 @@ pub(crate) fn start(
     let thread = std::thread::Builder::new().name("objects".into());
     thread.spawn(move || {
         let servants = Servants::new(kinds, node, ServantLimits::default());
-        LocalSet::new().block_on(&runtime, run(work, servants, shard));
+        LocalSet::new().block_on(&runtime, run(work, servants, results));
     })?;
     Ok(())
 }
 
-async fn run(mut work: Work, servants: Servants, shard: Arc<Shard>) {
+async fn run(mut work: Work, servants: Servants, results: Arc<Results>) {
     let servants = Rc::new(RefCell::new(servants));
+    let mut taken = Vec::with_capacity(TAKEN_MAX);
     loop {
-        let execution = tokio::select! {
+        let count = tokio::select! {
             biased;
             _ = work.stop.wait_for(|stop| *stop) => return,
-            execution = work.queue.recv() => execution,
+            count = work.queue.recv_many(&mut taken, TAKEN_MAX) => count,
         };
-        let Some(execution) = execution else { return };
-        let broken = answer(&execution, || {
-            Ran::Failed(Failure::Panicked(UNSOUND.into()))
-        });
-        let Ok(running) = caught(|| servants.borrow_mut().start(execution)) else {
-            shard.handle(Input::Command(Command::Executed(broken)));
-            continue;
-        };
-        if running.is_synchronous() {
-            finish(running.run_sync(&Catch), broken, &servants, &shard);
-        } else {
-            let (servants, shard) = (servants.clone(), shard.clone());
-            tokio::task::spawn_local(wait(running, broken, servants, shard));
+        if count == 0 {
+            return;
         }
+        let mut pace = Pace::new();
+        for execution in taken.drain(..) {
+            if let Some(executed) = begin(execution, &servants, &results) {
+                results.add(executed);
+            }
+            if pace.is_due() {
+                results.tell();
+            }
+        }
+        results.tell();
     }
 }
 
-async fn wait(
-    running: Running,
-    broken: Executed,
-    servants: Rc<RefCell<Servants>>,
-    shard: Arc<Shard>,
-) {
-    let finished = running.run(&Catch).await;
-    finish(finished, broken, &servants, &shard);
+/// Runs an execution that cannot wait, and sets one going that can.
+fn begin(
+    execution: Execution,
+    servants: &Rc<RefCell<Servants>>,
+    results: &Arc<Results>,
+) -> Option<Executed> {
+    let broken = answer(&execution, || {
+        Ran::Failed(Failure::Panicked(UNSOUND.into()))
+    });
+    let Ok(running) = caught(|| servants.borrow_mut().start(execution)) else {
+        return Some(broken);
+    };
+    if running.is_synchronous() {
+        return Some(finish(running.run_sync(&Catch), broken, servants));
+    }
+    let (servants, results) = (servants.clone(), results.clone());
+    tokio::task::spawn_local(async move {
+        let finished = running.run(&Catch).await;
+        results.add(finish(finished, broken, &servants));
+        results.tell();
+    });
+    None
 }
 
-fn finish(finished: Finished, broken: Executed, servants: &RefCell<Servants>, shard: &Shard) {
-    let executed = caught(|| servants.borrow_mut().finish(finished)).unwrap_or(broken);
-    shard.handle(Input::Command(Command::Executed(executed)));
+fn finish(finished: Finished, broken: Executed, servants: &RefCell<Servants>) -> Executed {
+    caught(|| servants.borrow_mut().finish(finished)).unwrap_or(broken)
+}
+
+/// When results are told of: each at once where methods take their time, else some together.
+struct Pace {
+    last: Instant,
+    untold: Duration,
+}
+
+impl Pace {
+    fn new() -> Self {
+        Self {
+            last: Instant::now(),
+            untold: Duration::ZERO,
+        }
+    }
+
+    /// To be asked after each execution.
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        self.untold += now - self.last;
+        self.last = now;
+        let due = self.untold >= UNTOLD_MAX;
+        if due {
+            self.untold = Duration::ZERO;
+        }
+        due
+    }
 }
 
 /// What a call whose execution panicked outside of its method comes to.

@@ -18,6 +18,10 @@ use crate::link::frame::{
 use crate::link::wire::{Link, LinkId};
 use crate::request::Services;
 
+/// Most frames that are handed on before other tasks have their turn: what follows from the first
+/// ones is under way while the last ones are still handled.
+const FRAMES_TOGETHER_MAX: usize = 32;
+
 /// What a reader tells the event loop.
 #[derive(Debug)]
 pub(crate) enum LinkInput {
@@ -153,15 +157,22 @@ impl Reader {
         }
         decoder.feed(bytes);
         let mut data = Vec::new();
-        let result = self.dispatch(decoder, &mut data).await;
-        if !data.is_empty() {
-            self.link.traffic.used.store(true, Ordering::Relaxed);
-            self.handler.frames(self.link.process, &mut data);
+        loop {
+            let more = self.dispatch(decoder, &mut data).await;
+            if !data.is_empty() {
+                self.link.traffic.used.store(true, Ordering::Relaxed);
+                self.handler.frames(self.link.process, &mut data);
+                data.clear();
+            }
+            if !more? {
+                return Ok(());
+            }
+            tokio::task::yield_now().await;
         }
-        result
     }
 
-    async fn dispatch(&self, decoder: &mut Decoder, data: &mut Vec<Bytes>) -> Result<(), End> {
+    /// Takes frames in; true if it stopped before the last whole one.
+    async fn dispatch(&self, decoder: &mut Decoder, data: &mut Vec<Bytes>) -> Result<bool, End> {
         let (from, traffic) = (self.link.process, &self.link.traffic);
         while let Some(Frame { channel, payload }) = decoder.next()? {
             traffic.frames_in.fetch_add(1, Ordering::Relaxed);
@@ -175,8 +186,11 @@ impl Reader {
                 Channel::Echoed => self.link.echo.answered(),
                 Channel::Control => self.control(&payload).await?,
             }
+            if data.len() >= FRAMES_TOGETHER_MAX {
+                return Ok(true);
+            }
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn control(&self, payload: &[u8]) -> Result<(), End> {
