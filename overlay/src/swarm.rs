@@ -21,7 +21,11 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_millis(2500);
 /// A connection without streams is closed after this.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// Streams per connection, both directions together. Reaching it kills the connection.
-const STREAMS_MAX: usize = 512;
+///
+/// With so many, the guaranteed 256 KiB of each take up the whole window of a connection, 1 GiB,
+/// so none grows: yamux would let a bulk transfer have megabytes under way, and a small frame of
+/// another stream waits behind all of them. With fewer (512 is its default), windows grow.
+const STREAMS_MAX: usize = 4_096;
 /// Streams of one connection being negotiated by the other side.
 const NEGOTIATING_MAX: usize = 128;
 const NOTIFY_BUFFER: NonZeroUsize = NonZeroUsize::new(256).unwrap();

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::digest::digest_of_arguments;
 use crate::execution::{Codec, Deferred};
 use crate::message::{Outbox, OutboxOp, Status, Value};
 use crate::object::MethodId;
@@ -84,23 +85,15 @@ fn deferred_bytes(call: &Deferred) -> usize {
     DEFERRED_COST + call.name.len() + call.arguments.len()
 }
 
-/// The hash by which a repeated call is told from another call under the same id: 64-bit FNV-1a
-/// over method, codec and arguments.
+/// The hash by which a repeated call is told from another call under the same id, over method,
+/// codec and arguments.
 #[must_use]
 pub fn call_hash(method: MethodId, codec: Codec, arguments: &[u8]) -> u64 {
     let codec: u8 = match codec {
         Codec::Cbor => 0,
         Codec::Json => 1,
     };
-    let head = fnv(0xcbf2_9ce4_8422_2325, &method.0.to_be_bytes());
-    fnv(fnv(head, &[codec]), arguments)
-}
-
-/// Goes on with a 64-bit FNV-1a hash.
-fn fnv(hash: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(hash, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
+    digest_of_arguments(u64::from(method.0) << 8 | u64::from(codec), arguments)
 }
 
 #[cfg(test)]

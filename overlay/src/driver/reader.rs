@@ -15,6 +15,7 @@ use crate::handler::FrameHandler;
 use crate::link::frame::{
     Channel, Decoder, FRAME_BYTES_MAX, Frame, FrameError, READ_BYTES, SMALL_FRAME_BYTES_MAX,
 };
+use crate::link::window::TAKEN_BYTES;
 use crate::link::wire::{Link, LinkId};
 use crate::request::Services;
 
@@ -123,6 +124,7 @@ impl Reader {
         let mut large = Decoder::new(FRAME_BYTES_MAX);
         let mut scratch = vec![0; READ_BYTES];
         let mut bulk_scratch = vec![0; READ_BYTES];
+        let mut taken = 0;
         loop {
             let taken = tokio::select! {
                 biased;
@@ -131,6 +133,11 @@ impl Reader {
                     self.take(count, &scratch, &mut small).await
                 }
                 count = read_some(&mut bulk_stream, &mut bulk_scratch) => {
+                    taken += count.as_ref().map_or(0, |count| *count);
+                    if taken >= TAKEN_BYTES {
+                        self.link.put_taken(u32::try_from(taken).unwrap_or(u32::MAX));
+                        taken = 0;
+                    }
                     self.take(count, &bulk_scratch, &mut large).await
                 }
                 Some(opened) = bulk_streams.recv(), if bulk_stream.is_none() => {
@@ -184,6 +191,7 @@ impl Reader {
                 Channel::Bye => return Err(End::Bye),
                 Channel::Echo => self.link.put(Channel::Echoed),
                 Channel::Echoed => self.link.echo.answered(),
+                Channel::Taken => self.taken(&payload),
                 Channel::Control => self.control(&payload).await?,
             }
             if data.len() >= FRAMES_TOGETHER_MAX {
@@ -191,6 +199,14 @@ impl Reader {
             }
         }
         Ok(false)
+    }
+
+    /// The other side has taken some of this side's bulk.
+    fn taken(&self, payload: &[u8]) {
+        if let Ok(bytes) = payload.try_into() {
+            let bytes = usize::try_from(u32::from_be_bytes(bytes)).unwrap_or(usize::MAX);
+            self.link.bulk.window.taken(bytes);
+        }
     }
 
     async fn control(&self, payload: &[u8]) -> Result<(), End> {

@@ -30,12 +30,17 @@ pub(crate) enum Channel {
     Echo,
     /// The echo.
     Echoed,
+    /// The sender has taken so many bytes (u32, big-endian) of a bulk transfer.
+    Taken,
 }
 
 impl Channel {
     /// Whether it serves the link itself, and overtakes what others send.
     pub(crate) const fn is_upkeep(self) -> bool {
-        matches!(self, Self::Control | Self::Echo | Self::Echoed)
+        matches!(
+            self,
+            Self::Control | Self::Echo | Self::Echoed | Self::Taken
+        )
     }
 
     const fn code(self) -> u8 {
@@ -47,6 +52,7 @@ impl Channel {
             Self::Bye => 4,
             Self::Echo => 5,
             Self::Echoed => 6,
+            Self::Taken => 7,
         }
     }
 
@@ -59,6 +65,7 @@ impl Channel {
             4 => Self::Bye,
             5 => Self::Echo,
             6 => Self::Echoed,
+            7 => Self::Taken,
             _ => return None,
         })
     }

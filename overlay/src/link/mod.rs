@@ -1,7 +1,7 @@
 //! Links: one long-lived stream per pair of processes, confirmed by a hello, read and written
 //! by tasks of its own, so that frames never pass through the event loop.
 //!
-//! Modules import only leftwards: `frame · queue · echo · hello · handler · behaviour · wire ·
+//! Modules import only leftwards: `frame · window · queue · echo · hello · handler · behaviour · wire ·
 //! table`
 //! and `writer`. What is read goes to the layers above, so the reader is the driver's.
 
@@ -12,6 +12,7 @@ pub(crate) mod handler;
 pub(crate) mod hello;
 pub(crate) mod queue;
 pub(crate) mod table;
+pub(crate) mod window;
 pub(crate) mod wire;
 pub(crate) mod writer;
 

@@ -7,6 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use tokio::sync::Notify;
 
 use super::frame::Frame;
+use super::window::Window;
 
 /// Most frames that wait for one link's writer.
 pub const QUEUE_FRAMES_MAX: usize = 16 * 1024;
@@ -29,6 +30,8 @@ pub(crate) struct Queue {
     state: Mutex<State>,
     ready: Notify,
     written: AtomicU64,
+    /// What of its large frames is under way.
+    pub(crate) window: Window,
 }
 
 #[derive(Debug, Default)]
@@ -102,6 +105,7 @@ impl Queue {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .closed = true;
+        self.window.close();
         self.ready.notify_one();
     }
 

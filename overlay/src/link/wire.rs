@@ -136,7 +136,15 @@ impl Link {
 
     /// Queues a frame without content. If too much waits already, it is left out.
     pub(crate) fn put(&self, channel: Channel) {
-        let payload = Bytes::new();
+        self.put_with(channel, Bytes::new());
+    }
+
+    /// Tells the other side that so many bytes of its bulk transfers were taken.
+    pub(crate) fn put_taken(&self, bytes: u32) {
+        self.put_with(Channel::Taken, Bytes::copy_from_slice(&bytes.to_be_bytes()));
+    }
+
+    fn put_with(&self, channel: Channel, payload: Bytes) {
         if self.queue.push(Frame { channel, payload }).is_err() {
             tracing::debug!(process = %self.process, ?channel, "the link's queue is full");
         }

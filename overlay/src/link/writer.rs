@@ -8,6 +8,7 @@ use futures::{AsyncWrite, AsyncWriteExt};
 
 use super::frame::{Channel, Frame, HEADER_BYTES, SMALL_FRAME_BYTES_MAX, WRITE_BYTES};
 use super::queue::Queue;
+use super::window::PIECE_BYTES;
 
 /// Writes `prefix` and then frames until the queue is closed and empty, or the stream breaks.
 /// Closes the stream and the queue.
@@ -61,7 +62,8 @@ impl<W: AsyncWrite + Unpin> Writer<'_, W> {
         } else {
             frame.encode_header_into(&mut self.buffer);
             self.write_buffer().await?;
-            for piece in frame.payload.chunks(WRITE_BYTES) {
+            for piece in frame.payload.chunks(PIECE_BYTES) {
+                self.wait_for_room(piece.len()).await?;
                 self.stream.write_all(piece).await?;
                 self.queue.note_written(piece.len());
             }
@@ -71,6 +73,18 @@ impl<W: AsyncWrite + Unpin> Writer<'_, W> {
         } else {
             Ok(())
         }
+    }
+
+    /// Waits until so many bytes of a large frame may follow.
+    async fn wait_for_room(&mut self, bytes: usize) -> io::Result<()> {
+        if self.queue.window.try_add(bytes) {
+            return Ok(());
+        }
+        self.stream.flush().await?;
+        if self.queue.window.add(bytes).await {
+            return Ok(());
+        }
+        Err(io::ErrorKind::ConnectionAborted.into())
     }
 
     async fn write_buffer(&mut self) -> io::Result<()> {

@@ -166,7 +166,7 @@ impl Replica {
         if step.version > held.version {
             let base = held.version;
             let weak = primary.weak.is_some();
-            let state = if weak {
+            let state = if weak || primary.peers.is_empty() {
                 StateChange::whole(step.state.as_ref())
             } else {
                 StateChange::between(&held.value.state, step.state.as_ref())
