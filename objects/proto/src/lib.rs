@@ -21,6 +21,7 @@ pub mod digest;
 pub mod directory;
 pub mod error;
 pub mod execution;
+mod flat_map;
 pub mod frame;
 pub mod guard;
 pub mod handle;

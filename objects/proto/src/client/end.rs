@@ -25,9 +25,8 @@ impl Client {
         let Some(id) = self.tickets.get(&ticket).copied() else {
             return;
         };
-        let one_way =
-            |call: &Box<Call>| matches!(&call.what, What::Method(method) if method.one_way);
-        if self.calls.get(&id).is_none_or(one_way) {
+        let one_way = |call: &Call| matches!(&call.what, What::Method(method) if method.one_way);
+        if self.calls.get(&id).is_none_or(|call| one_way(call)) {
             return;
         }
         self.withdraw(id, fx);

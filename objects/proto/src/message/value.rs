@@ -1,5 +1,6 @@
 //! The content of one object's register.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -40,7 +41,7 @@ pub enum Status {
     /// Nothing is written after this: the object goes on in the next replica set.
     Sealed {
         /// The next set.
-        next: Configuration,
+        next: Box<Configuration>,
         /// The member of it that goes on as primary, with ballot (1, this).
         first_primary: u8,
     },

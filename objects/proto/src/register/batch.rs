@@ -52,10 +52,10 @@ impl Replica {
                 };
                 let named = env.mutation != Some(Mutation::SealUnnamed);
                 step.status = Some(Status::Sealed {
-                    next: Configuration {
+                    next: Box::new(Configuration {
                         seal: named.then_some(seal),
                         ..proposal.next
-                    },
+                    }),
                     first_primary: proposal.first_primary,
                 });
                 self.ship_step(env, step, fx);

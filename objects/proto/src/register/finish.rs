@@ -64,7 +64,7 @@ impl Replica {
         if self.finish.is_some() {
             return;
         }
-        let (next, first_primary) = (next.clone(), *first_primary);
+        let (next, first_primary) = (Configuration::clone(next), *first_primary);
         let mut value = held.value.clone();
         value.status = Status::Live;
         let finish = Finish {

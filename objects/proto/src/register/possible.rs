@@ -59,6 +59,7 @@ fn leads_on(status: &Status, epoch: Epoch) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use alloc::boxed::Box;
     use alloc::vec;
     use alloc::vec::Vec;
 
@@ -99,7 +100,7 @@ mod tests {
                 sessions: vec![],
                 outbox: vec![],
                 status: Some(Status::Sealed {
-                    next,
+                    next: Box::new(next),
                     first_primary,
                 }),
             },

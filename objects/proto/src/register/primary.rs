@@ -1,13 +1,14 @@
 //! The primary's side: one thing at a time, batch after batch, round after round.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 use overlay_proto::{Duration, Instant, ProcessId};
 
 use crate::execution::ExecutionKey;
+use crate::flat_map::FlatMap;
 use crate::message::{Message, Refusal, Reply, Sighting};
 use crate::mode::Mode;
 use crate::object::{Ballot, Version};
@@ -39,7 +40,7 @@ pub(crate) struct Primary {
     pub(crate) phase: Phase,
     pub(crate) queue: Queue,
     /// The other members and the learners.
-    pub(crate) peers: BTreeMap<ProcessId, Peer>,
+    pub(crate) peers: FlatMap<ProcessId, Peer>,
     /// Rounds begun under this ballot.
     pub(crate) rounds: u64,
     /// The last one that was a check, and when it began.
@@ -52,11 +53,11 @@ pub(crate) struct Primary {
     pub(crate) answers: Vec<Answer>,
     /// Outbox calls that ended and are not yet recorded as ended.
     pub(crate) outbox_done: BTreeSet<u64>,
-    pub(crate) proposal: Option<Proposal>,
+    pub(crate) proposal: Option<Box<Proposal>>,
     /// No proposal may halt the object before this.
     pub(crate) halt_again: Instant,
     /// When a session was last used, if since this replica became primary.
-    pub(crate) used: BTreeMap<SessionId, Instant>,
+    pub(crate) used: FlatMap<SessionId, Instant>,
     pub(crate) since: Instant,
     /// How old versions are.
     pub(crate) ages: Ages,
@@ -158,7 +159,7 @@ impl Peer {
 pub(crate) struct Carried {
     queue: Queue,
     outbox_done: BTreeSet<u64>,
-    used: BTreeMap<SessionId, Instant>,
+    used: FlatMap<SessionId, Instant>,
 }
 
 impl Primary {
@@ -198,7 +199,7 @@ impl Replica {
         let carried = carried.unwrap_or_else(|| Carried {
             queue: Queue::default(),
             outbox_done: BTreeSet::new(),
-            used: BTreeMap::new(),
+            used: FlatMap::default(),
         });
         self.role = Role::Primary(Box::new(Primary {
             ballot: self.record.promised,

@@ -78,7 +78,7 @@ impl Primary {
             return Proposed::Nothing;
         }
         if self.all(env.me, &proposal.next, |peer, _| self.in_step(peer)) {
-            return Proposed::Ready(proposal);
+            return Proposed::Ready(*proposal);
         }
         let since = *proposal.halted.get_or_insert(env.now);
         if env.now.since(since) >= HALT {

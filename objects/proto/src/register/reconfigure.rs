@@ -1,5 +1,6 @@
 //! The object moves: learners, proposals, retirement, recovery.
 
+use alloc::boxed::Box;
 use alloc::vec;
 
 use overlay_proto::ProcessId;
@@ -103,7 +104,7 @@ impl Replica {
         if !primary.may_propose(env, &next) {
             return Err(ProposeError::NotInSync);
         }
-        primary.proposal = Some(Proposal::new(next, first_primary));
+        primary.proposal = Some(Box::new(Proposal::new(next, first_primary)));
         self.drive(env, fx);
         Ok(())
     }

@@ -98,7 +98,7 @@ impl Replica {
             lease,
             then_check,
         };
-        for (process, peer) in &mut primary.peers {
+        for (process, peer) in primary.peers.iter_mut() {
             peer.unanswered = 0;
             send(
                 self.object,
@@ -308,7 +308,7 @@ impl Replica {
         let Role::Primary(primary) = &mut self.role else {
             return;
         };
-        for (process, peer) in &mut primary.peers {
+        for (process, peer) in primary.peers.iter_mut() {
             if peer.due > env.now {
                 continue;
             }

@@ -130,7 +130,7 @@ impl Replica {
         weak.shipped = Some(env.now);
         weak.versions = 0;
         let step = weak.unshipped.take();
-        for (process, peer) in &mut primary.peers {
+        for (process, peer) in primary.peers.iter_mut() {
             let step = step.as_ref();
             ship(self.object, &self.record, step, peer, *process, env.now, fx);
         }

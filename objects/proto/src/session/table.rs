@@ -26,6 +26,9 @@ pub const NESTED_KEPT_MAX: usize = 256;
 /// So many of them are remembered also in a full table.
 pub const NESTED_KEPT_MIN: usize = 64;
 
+/// Up to so many sessions no room is kept for further ones.
+const EXACT_MAX: usize = 8;
+
 /// What a session without calls weighs, bytes.
 const SESSION_COST: usize = 96;
 
@@ -127,6 +130,9 @@ impl Sessions {
         match op {
             SessionOp::Open { id, owner } => {
                 if let Err(place) = self.open.binary_search_by(|held| held.id.cmp(id)) {
+                    if self.open.len() < EXACT_MAX {
+                        self.open.reserve_exact(1);
+                    }
                     self.open.insert(place, Session::new(*id, *owner));
                 }
             }

@@ -1,5 +1,6 @@
 //! Any message.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec;
@@ -322,7 +323,7 @@ fn status() -> impl Strategy<Value = Status> {
         Just(Status::Live),
         Just(Status::Deleted),
         (configuration(), any::<u8>()).prop_map(|(next, first_primary)| Status::Sealed {
-            next,
+            next: Box::new(next),
             first_primary
         }),
     ]
