@@ -10,6 +10,7 @@ mod parts;
 mod state;
 #[cfg(test)]
 mod tests;
+mod whole;
 
 use alloc::vec::Vec;
 
@@ -67,10 +68,11 @@ enum Form {
     Ping = 7,
     Pong = 8,
     Register = 9,
+    Full = 10,
 }
 
 impl Form {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Cbor,
         Self::Call,
         Self::Done,
@@ -81,6 +83,7 @@ impl Form {
         Self::Ping,
         Self::Pong,
         Self::Register,
+        Self::Full,
     ];
 }
 
@@ -186,6 +189,21 @@ fn put_register(
             (version, base, state).put(out);
             (sessions, outbox, status).put(out);
         }
+        RegisterMessage::Accept {
+            epoch,
+            ballot,
+            version,
+            change:
+                Change::Full {
+                    configuration,
+                    value,
+                },
+        } => {
+            out.reserve(512 + value.state.len());
+            out.push(Form::Full as u8);
+            (&object, epoch, ballot).put(out);
+            (version, configuration, value).put(out);
+        }
         RegisterMessage::Stored {
             epoch,
             ballot,
@@ -247,7 +265,9 @@ fn take(form: Form, input: &mut Reader) -> Result<Message, FrameError> {
             let message = codec::decode(&input.rest()).map_err(|_| FrameError::Malformed)?;
             Message::Register { object, message }
         }
-        Form::Step | Form::Stored | Form::Check | Form::Checked => take_register(form, input)?,
+        Form::Step | Form::Full | Form::Stored | Form::Check | Form::Checked => {
+            take_register(form, input)?
+        }
     })
 }
 
@@ -292,6 +312,18 @@ fn take_register(form: Form, input: &mut Reader) -> Result<Message, FrameError> 
                 ballot,
                 version,
                 change,
+            }
+        }
+        Form::Full => {
+            let (version, configuration, value) = Take::take(input)?;
+            RegisterMessage::Accept {
+                epoch,
+                ballot,
+                version,
+                change: Change::Full {
+                    configuration,
+                    value,
+                },
             }
         }
         Form::Stored => {

@@ -312,10 +312,10 @@ impl Field for Status {
 }
 
 /// What is rare, as CBOR with its length before it.
-fn put_cbor<T: Serialize>(value: &T, out: &mut Vec<u8>) {
+pub(super) fn put_cbor<T: Serialize>(value: &T, out: &mut Vec<u8>) {
     Bytes::from(codec::encode(value).unwrap_or_default()).put(out);
 }
 
-fn take_cbor<T: DeserializeOwned>(input: &mut Reader) -> Result<T, FrameError> {
+pub(super) fn take_cbor<T: DeserializeOwned>(input: &mut Reader) -> Result<T, FrameError> {
     codec::decode(&<Bytes as Field>::take(input)?).map_err(|_| FrameError::Malformed)
 }
