@@ -92,13 +92,7 @@ pub(crate) async fn start(plan: Plan) -> Result<Node> {
         cluster,
         work,
     } = queues;
-    let results = shard.executors().results();
-    for work in work {
-        if let Err(error) = worker::start(work, kinds.clone(), caller.clone(), results.clone()) {
-            shard.close();
-            return Err(StartError::Executor(error).into());
-        }
-    }
+    start_threads(work, &kinds, &caller, &shard)?;
     let own = overlay.clone();
     let cluster = Cluster::new(shard.clone(), own, caller.clone(), cluster, unfit, factor);
     let (namer, unused) = namer(&shard, &caller, Arc::new(cluster));
@@ -121,6 +115,23 @@ pub(crate) async fn start(plan: Plan) -> Result<Node> {
         see_itself(&node).await;
     }
     Ok(node)
+}
+
+/// Starts the threads that run methods; none of them goes on if one cannot be started.
+fn start_threads(
+    work: Vec<Work>,
+    kinds: &Arc<KindTable>,
+    caller: &Arc<dyn Caller>,
+    shard: &Arc<Shard>,
+) -> Result<()> {
+    let results = shard.executors().results();
+    for work in work {
+        if let Err(error) = worker::start(work, kinds.clone(), caller.clone(), results.clone()) {
+            shard.close();
+            return Err(StartError::Executor(error).into());
+        }
+    }
+    Ok(())
 }
 
 fn handler(kinds: Arc<KindTable>, config: ObjectsConfig, threads: usize) -> (Handler, Queues) {

@@ -26,7 +26,7 @@ const PACKAGES: &[&str] = &[
     "overlay/src",
 ];
 
-const COLLECTIONS: [&str; 7] = [
+const COLLECTIONS: [&str; 8] = [
     "BTreeMap<",
     "BTreeSet<",
     "VecDeque<",
@@ -34,6 +34,7 @@ const COLLECTIONS: [&str; 7] = [
     "HashSet<",
     "BinaryHeap<",
     "PeerMap<",
+    "FlatMap<",
 ];
 
 const OWN_CALLS: Bound = Because("calls that this process makes");

@@ -110,9 +110,13 @@ mod tests {
 
     use super::*;
 
+    fn steps() -> impl Strategy<Value = Vec<(u8, Option<u8>)>> {
+        proptest::collection::vec((0_u8..20, any::<Option<u8>>()), 0..200)
+    }
+
     proptest! {
         #[test]
-        fn it_does_what_a_tree_does(steps in proptest::collection::vec((0_u8..20, any::<Option<u8>>()), 0..200)) {
+        fn it_does_what_a_tree_does(steps in steps()) {
             let (mut flat, mut tree) = (FlatMap::default(), BTreeMap::new());
             for (key, value) in steps {
                 match value {
