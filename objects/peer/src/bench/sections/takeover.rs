@@ -58,8 +58,12 @@ async fn each_once(
     let meanwhile = tokio::spawn(watch(live.clone(), stop.clone()));
     let (count, objects) = (objects.len(), objects.clone());
     let job = move |index: usize| {
-        let call = objects[index].increment(1);
-        async move { call.await.map(drop).map_err(|error| error.to_string()) }
+        let objects = objects.clone();
+        async move {
+            // Without a primary yet, a call may be refused: it is asked again until it answers.
+            while objects[index].increment(1).await.is_err() {}
+            Ok(())
+        }
     };
     let rate = all(count, AT_ONCE, job).await?;
     stop.store(true, Ordering::Relaxed);
@@ -73,7 +77,7 @@ async fn watch(counter: CounterProxy, stop: Arc<AtomicBool>) -> Result<Times, St
     let mut times = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let sent = Instant::now();
-        call().await?;
+        while call().await.is_err() {}
         times.push(sent.elapsed().as_secs_f64() * 1e6);
     }
     Ok(Times::new(times))
