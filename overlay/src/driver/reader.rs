@@ -104,6 +104,7 @@ impl Reader {
         tracing::debug!(process = %self.link.process, ?end, "link over");
         self.link.queue.close();
         self.link.bulk.close();
+        self.link.bulk.window.close();
         self.link.ended.send_replace(true);
         let (link, process) = (self.link.id, self.link.process);
         let bye = matches!(end, End::Bye);

@@ -105,7 +105,6 @@ impl Queue {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .closed = true;
-        self.window.close();
         self.ready.notify_one();
     }
 

@@ -173,6 +173,7 @@ impl Link {
     /// Ends both directions at once.
     pub(crate) fn abandon(&self) {
         self.bulk.close();
+        self.bulk.window.close();
         self.queue.close();
         self.stop.notify_one();
     }
