@@ -258,10 +258,10 @@ fn root_version(epoch: Epoch) -> u64 {
 fn root_of(record: &ClusterRecord) -> RawRef {
     let configuration = codec::decode(&record.root).unwrap_or_else(|_| Configuration {
         epoch: Epoch::default(),
-        members: vec![Replica {
+        members: Arc::new([Replica {
             process: record.founder,
             stamp: 0,
-        }],
+        }]),
         forks: Vec::new(),
         seal: None,
     });

@@ -138,7 +138,7 @@ mod tests {
                 lineage: Lineage::default(),
                 number,
             },
-            members: vec![Replica { process, stamp: 1 }],
+            members: Arc::new([Replica { process, stamp: 1 }]),
             forks: Vec::new(),
             seal: None,
         }

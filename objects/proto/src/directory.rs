@@ -70,7 +70,7 @@ mod tests {
             kind: String::from("shop.Counter"),
             configuration: Configuration {
                 epoch: Epoch::default(),
-                members: vec![member; members],
+                members: vec![member; members].into(),
                 forks: vec![
                     Fork {
                         lineage: Lineage::default(),

@@ -39,6 +39,7 @@ pub mod objects;
 pub mod outcome;
 pub mod placement;
 pub mod proxy;
+pub mod reach;
 pub mod reads;
 pub mod reference;
 pub mod register;

@@ -1,5 +1,6 @@
 //! What an object is called, and where in its history something happened.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -115,8 +116,8 @@ pub struct Seal {
 pub struct Configuration {
     /// Which set of the object this is.
     pub epoch: Epoch,
-    /// The members; index 0 is the first primary. 1 to [`MEMBERS_MAX`].
-    pub members: Vec<Replica>,
+    /// The members; index 0 is the first primary. 1 to [`MEMBERS_MAX`]. Many objects have the same.
+    pub members: Arc<[Replica]>,
     /// The lines that the object comes from, oldest first: one for each takeover in weak mode,
     /// and each recovery. At most [`FORKS_MAX`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -235,7 +236,7 @@ mod tests {
                 lineage: lineage(tag),
                 number: 1,
             },
-            members: Vec::new(),
+            members: Arc::default(),
             forks: forks.collect(),
             seal: None,
         }

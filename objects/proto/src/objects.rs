@@ -379,7 +379,10 @@ impl Machine for Objects {
             Input::Command(command) => self.command(now, command, &mut fx),
             Input::Received { from, message } => self.receive(now, from, message, &mut fx),
             Input::TimerFired(timer) => self.on_timer(now, timer, &mut fx),
-            Input::LinkUp(process) => self.host.on_link_up(now, process, &mut fx),
+            Input::LinkUp(process) => {
+                self.client.on_link_up(process);
+                self.host.on_link_up(now, process, &mut fx);
+            }
             Input::LinkDown { process, reason } => self.link_down(now, process, reason, &mut fx),
         }
         self.finish(now, fx, out);

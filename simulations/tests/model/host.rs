@@ -15,6 +15,7 @@ use objects_proto::message::{Message, RegisterMessage, Reply, Request};
 use objects_proto::mode::WeakTimings;
 use objects_proto::object::{Replica as Member, Version};
 use objects_proto::outcome::Outcome;
+use objects_proto::reach::Reach;
 use objects_proto::register::{Effects, Env, Expiry, Mutation, Note, Replica, Tombstone};
 use overlay_proto::{Duration, Incarnation, Instant, PeerId, ProcessId};
 use rand_chacha::ChaCha8Rng;
@@ -173,6 +174,7 @@ impl Steps {
         let mut host = host.clone();
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut leases = Leases::new(&Timings::default(), &Limits::default());
+        let reach = Reach::default();
         let mut env = Env {
             now: Instant::from_micros(1_000_000),
             me: process(index),
@@ -185,6 +187,7 @@ impl Steps {
             },
             rng: &mut rng,
             leases: &mut leases,
+            reach: &reach,
             weak: &WeakTimings::default(),
             mutation: self.mutation,
         };

@@ -39,6 +39,10 @@ pub(crate) struct BenchArgs {
     /// A look at everything within two minutes: shorter, with fewer objects, less exact.
     #[arg(long)]
     quick: bool,
+    /// Objects of the parts about idle objects and a primary's death [default: 1,000,000 and
+    /// 100,000; with --quick 20,000 and 2,000].
+    #[arg(long)]
+    objects: Option<usize>,
 }
 
 /// A part of the benchmark.
@@ -77,7 +81,9 @@ struct Bench {
 }
 
 impl Bench {
-    async fn new(quick: bool) -> Result<Self, String> {
+    async fn new(args: &BenchArgs) -> Result<Self, String> {
+        let quick = args.quick;
+        let objects = |many, few| args.objects.unwrap_or(if quick { few } else { many });
         let (alone, seconds) = if quick { (1_000, 0.5) } else { (10_000, 2.0) };
         Ok(Self {
             pace: Pace {
@@ -85,8 +91,8 @@ impl Bench {
                 together: Duration::from_secs_f64(seconds),
             },
             rounds: if quick { 1 } else { 3 },
-            idle: if quick { 20_000 } else { 1_000_000 },
-            orphans: if quick { 2_000 } else { 100_000 },
+            idle: objects(1_000_000, 20_000),
+            orphans: objects(100_000, 2_000),
             quiet: Duration::from_secs(if quick { 5 } else { 60 }),
             bare: Bare::start().await?,
             report: Report::default(),
@@ -136,7 +142,7 @@ async fn measured(args: &BenchArgs) -> Result<Report, String> {
         Some(path) => Some((path, plot::Kind::of(path)?)),
         None => None,
     };
-    let mut bench = Bench::new(args.quick).await?;
+    let mut bench = Bench::new(args).await?;
     for section in Section::value_variants() {
         let wanted = args.only.is_empty() || args.only.contains(section);
         if wanted && let Err(error) = Box::pin(bench.measure(*section)).await {

@@ -351,5 +351,8 @@ impl Client {
             }
         }
         place.lanes.insert(key.owner);
+        if !self.reach.is_whole() {
+            self.pass_over(now, key.object);
+        }
     }
 }

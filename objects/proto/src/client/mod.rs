@@ -40,6 +40,7 @@ use self::lane::{Lane, LaneKey};
 use self::place::Place;
 use crate::machine::Ticket;
 use crate::object::{Configuration, MethodId, ObjectId};
+use crate::reach::Reach;
 
 /// An open nested call, for whoever follows who waits for whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +79,7 @@ pub struct Client {
     surplus: BTreeMap<CallId, (ObjectId, MethodId)>,
     /// No call's deadline is earlier.
     next_deadline: Instant,
+    reach: Reach,
     /// When all hosts of the view were last asked for any object.
     view_round_at: Option<Instant>,
 }
@@ -102,6 +104,7 @@ impl Client {
             nested: BTreeMap::new(),
             surplus: BTreeMap::new(),
             next_deadline: Instant::from_micros(u64::MAX),
+            reach: Reach::default(),
             view_round_at: None,
         }
     }
@@ -109,6 +112,11 @@ impl Client {
     /// The membership view changed: whom to ask when nobody else knows an object.
     pub fn on_view(&mut self, view: MembershipView) {
         self.view = view;
+    }
+
+    /// A link is open: whatever is at its other end can be called.
+    pub fn on_link_up(&mut self, process: ProcessId) {
+        self.reach.heard(&process);
     }
 
     /// Whether something waits, so that [`tick`](Self::tick) is due every 25 ms.

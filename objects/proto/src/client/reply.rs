@@ -22,6 +22,7 @@ impl Client {
         reply: Reply,
         fx: &mut ClientEffects,
     ) {
+        self.reach.heard(&from);
         let (id, number) = CallId::of_request(id);
         let Some(call) = self.calls.get(&id) else {
             self.on_late_reply(id, &reply, fx);

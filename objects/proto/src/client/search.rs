@@ -30,6 +30,7 @@ impl Client {
         sighting: Sighting,
         fx: &mut ClientEffects,
     ) {
+        self.reach.heard(&from);
         let limit = self.config.candidates;
         let Some(place) = self.places.get_mut(&object) else {
             return;
@@ -53,6 +54,9 @@ impl Client {
             LinkDown::Closed => None,
             LinkDown::Refused | LinkDown::Unreachable => Some(process),
         };
+        if suspect.is_some() {
+            self.reach.failed(now, process);
+        }
         let hit: Vec<ObjectId> = self
             .active
             .iter()
@@ -131,6 +135,19 @@ impl Client {
         }
     }
 
+    /// An object is called again whose primary could not be reached lately: others are asked at
+    /// once, instead of waiting for one more dial to fail.
+    pub(super) fn pass_over(&mut self, now: Instant, object: ObjectId) {
+        let Some(place) = self.places.get_mut(&object) else {
+            return;
+        };
+        let target = place.target.filter(|one| !self.reach.tries(now, one));
+        if let Some(target) = target {
+            place.lost(target);
+            place.search = Some(Search::new(now, Some(target)));
+        }
+    }
+
     /// Looks for the primary, if that is not under way.
     pub(super) fn seek(
         &mut self,
@@ -159,6 +176,11 @@ impl Client {
             return;
         };
         let known = place.known();
+        let mut reached = known.clone();
+        reached.retain(|process| self.reach.tries(now, process));
+        for process in known.difference(&reached) {
+            place.lost(*process);
+        }
         let stalled = place.stalled;
         let Some(search) = &mut place.search else {
             return;
@@ -174,8 +196,10 @@ impl Client {
         search.answered = false;
         let suspect = search.suspect;
         for process in &known {
-            fx.sends
-                .push((*process, Message::Where { object, suspect }));
+            if reached.contains(process) {
+                fx.sends
+                    .push((*process, Message::Where { object, suspect }));
+            }
         }
         let may_look_up = place
             .lookup_at

@@ -14,6 +14,7 @@ impl Client {
         let (idle, config) = (self.idle.len(), &self.config);
         [
             Table::new("places.idle", idle, config.places),
+            self.reach.table(),
             Table::new("surplus", self.surplus.len(), SURPLUS_MAX),
             Table::new(
                 "place.candidates",

@@ -33,7 +33,7 @@ pub(super) fn first_set(members: Vec<Replica>) -> Configuration {
             lineage: Lineage::default(),
             number: 1,
         },
-        members,
+        members: members.into(),
         forks: Vec::new(),
         seal: None,
     }
@@ -66,7 +66,7 @@ pub(super) fn install(
     };
     let value = Value {
         mode: creation.mode,
-        kind: creation.kind.clone(),
+        kind: creation.kind.as_str().into(),
         kind_version: creation.kind_version,
         factor: creation.factor,
         state: creation.state.clone(),

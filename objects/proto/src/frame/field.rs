@@ -1,12 +1,16 @@
 //! Numbers, byte strings, options and lists in a frame.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::{Buf, Bytes};
 use overlay_proto::Duration;
 
 use super::FrameError;
+
+/// Lists of up to so many entries get no more room than they need: they are kept for long.
+const EXACT_MAX: usize = 16;
 
 /// A part of a frame.
 pub(super) trait Field: Sized {
@@ -72,6 +76,9 @@ impl Reader {
             return Err(FrameError::Limits);
         }
         let mut entries = Vec::new();
+        if count <= EXACT_MAX {
+            entries.reserve_exact(count);
+        }
         for _ in 0..count {
             entries.push(T::take(self)?);
         }
@@ -155,6 +162,20 @@ impl Field for String {
     }
 }
 
+impl Field for Arc<str> {
+    fn put(&self, out: &mut Vec<u8>) {
+        put_length(self.len(), out);
+        out.extend_from_slice(self.as_bytes());
+    }
+
+    fn take(input: &mut Reader) -> Result<Self, FrameError> {
+        let bytes = <Bytes as Field>::take(input)?;
+        core::str::from_utf8(&bytes)
+            .map(Self::from)
+            .map_err(|_| FrameError::Malformed)
+    }
+}
+
 impl<T: Field> Field for Option<T> {
     fn put(&self, out: &mut Vec<u8>) {
         self.is_some().put(out);
@@ -168,10 +189,15 @@ impl<T: Field> Field for Option<T> {
     }
 }
 
+/// Appends entries with their count.
+pub(super) fn put_list<T: Field>(entries: &[T], out: &mut Vec<u8>) {
+    put_length(entries.len(), out);
+    entries.iter().for_each(|entry| entry.put(out));
+}
+
 impl<T: Field> Field for Vec<T> {
     fn put(&self, out: &mut Vec<u8>) {
-        put_length(self.len(), out);
-        self.iter().for_each(|entry| entry.put(out));
+        put_list(self, out);
     }
 
     fn take(input: &mut Reader) -> Result<Self, FrameError> {

@@ -1,11 +1,12 @@
 //! A whole value and its replica set, as it travels when an object is made or moves.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
 use super::FrameError;
-use super::field::{Field, Put, Reader, Take};
+use super::field::{Field, Put, Reader, Take, put_list};
 use super::parts::{put_cbor, take_cbor};
 use crate::message::{Outbox, Status, Value};
 use crate::mode::Mode;
@@ -29,7 +30,8 @@ impl Field for Replica {
 
 impl Field for Configuration {
     fn put(&self, out: &mut Vec<u8>) {
-        (&self.epoch, &self.members).put(out);
+        self.epoch.put(out);
+        put_list(&self.members, out);
         let plain = self.forks.is_empty() && self.seal.is_none();
         plain.put(out);
         if !plain {
@@ -39,7 +41,7 @@ impl Field for Configuration {
 
     fn take(input: &mut Reader) -> Result<Self, FrameError> {
         let epoch = Field::take(input)?;
-        let members = input.list(MEMBERS_MAX)?;
+        let members = Arc::from(input.list(MEMBERS_MAX)?);
         let (forks, seal) = if bool::take(input)? {
             (Vec::new(), None)
         } else {

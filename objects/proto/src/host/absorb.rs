@@ -40,7 +40,14 @@ impl Host {
         fx: &mut Effects,
     ) {
         self.slots.refresh(&object);
-        fx.sends.append(&mut out.sends);
+        let reach = &mut self.world.reach;
+        if reach.is_whole() {
+            fx.sends.append(&mut out.sends);
+        } else {
+            let sends = out.sends.drain(..);
+            fx.sends
+                .extend(sends.filter(|(to, _)| reach.tries(now, to)));
+        }
         let executions = out.executions.drain(..);
         fx.events.extend(executions.map(Event::Execute));
         for note in out.notes.drain(..) {
@@ -106,13 +113,13 @@ impl Host {
         let method = name.map_or_else(|| format!("{:08x}", method.0), String::from);
         tracing::warn!(
             ?object,
-            kind,
+            kind = &*kind,
             method,
             "a method that is declared deterministic came to something else here"
         );
         fx.emit(Event::ReplayDiffered {
             object,
-            kind,
+            kind: String::from(&*kind),
             method,
         });
     }
@@ -135,11 +142,12 @@ impl Host {
             Activation::Reconfigured => self.announce(object, configuration, fx),
             Activation::TookOver(from) => {
                 let stood = slot.stood.take();
-                let kind = slot.replica.value().map(|(_, _, value)| value.kind.clone());
+                let kind = slot.replica.value().map(|(_, _, value)| &*value.kind);
+                let kind = String::from(kind.unwrap_or_default());
                 self.counters.takeovers += 1;
                 fx.emit(Event::TookOver {
                     object,
-                    kind: kind.unwrap_or_default(),
+                    kind,
                     epoch: configuration.epoch,
                     from,
                     after: stood.map_or_else(Default::default, |stood| now.since(stood.doubted)),

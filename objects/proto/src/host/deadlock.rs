@@ -22,7 +22,7 @@ impl Host {
         nested: impl Fn(ObjectId) -> Vec<OpenNested>,
         fx: &mut Effects,
     ) {
-        for object in self.slots.busy() {
+        for object in self.slots.turn() {
             let Some(replica) = self.replica(&object) else {
                 continue;
             };

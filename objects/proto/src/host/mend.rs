@@ -1,29 +1,31 @@
 //! Brings the replica set of an object into shape, step by step: learners first, then one seal.
 
-use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::String;
+use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use overlay_proto::{Duration, Instant, ProcessId};
 
 use crate::host::Host;
 use crate::host::effects::Effects;
-use crate::host::repair::{Job, Need, Situation, Standing};
+use crate::host::repair::{Need, Situation, Standing};
 use crate::message::Message;
 use crate::object::{Configuration, Epoch, ObjectId, Replica};
 use crate::placement::Wanted;
 
 /// The kind of the directory of names: its objects grow first and at once.
 pub(super) const NAMES_KIND: &str = "pydo.Names";
-/// Up to so many objects are looked at as soon as the view changes; more wait for the timer.
+/// Up to so many objects are looked at as soon as the view changes, or with the timer.
 const SCAN_AT_ONCE: usize = 1_024;
+/// More are looked at so many with one tick.
+const SCAN_PER_TICK: usize = 128;
 /// A learner in step from which nothing was heard lately is pinged this often.
 const FRESH_PING: Duration = Duration::from_millis(300);
 
 /// What is wanted for one object, taken out of its replica.
 pub(super) struct Wish {
     pub(super) configuration: Configuration,
-    pub(super) kind: String,
+    pub(super) kind: Arc<str>,
     pub(super) kind_version: u32,
     factor: usize,
     learners: Vec<ProcessId>,
@@ -43,11 +45,12 @@ impl Host {
 
     /// Looks at everything if the view changed, and at what may have to be replaced soon.
     pub(super) fn scan_repairs(&mut self) {
-        self.attention
-            .extend(core::mem::take(&mut self.repairs.missed));
+        self.repairs.scan.append(&mut self.repairs.missed);
         if core::mem::take(&mut self.repairs.stale) {
-            self.attention.extend(self.slots.objects_of(&self.world.me));
+            let objects = self.slots.objects_of(&self.world.me);
+            self.repairs.scan.extend(objects);
         }
+        self.scan_part(SCAN_AT_ONCE);
         if self.lost.is_crowded() {
             let objects = self.slots.objects_of(&self.world.me);
             let replicas = objects.iter().filter_map(|object| self.replica(object));
@@ -56,6 +59,20 @@ impl Host {
             self.lost.retain(&named);
         }
         self.start_queued();
+    }
+
+    /// Looks at the next part of what is to be looked at.
+    pub(super) fn tick_scan(&mut self) {
+        self.scan_part(SCAN_PER_TICK);
+    }
+
+    fn scan_part(&mut self, most: usize) {
+        for _ in 0..most {
+            let Some(object) = self.repairs.scan.pop_first() else {
+                return;
+            };
+            self.attention.insert(object);
+        }
     }
 
     /// Something arrived from a learner: it is fresh.
@@ -96,17 +113,22 @@ impl Host {
             self.repairs.queue.insert(object);
             return;
         }
+        self.give_up_late(now, object, fx);
+        let chosen = self.choose(&object, &wish, want);
+        let stays = chosen.is_empty() && wish.learners.is_empty();
+        if stays && situation.next_set(&[]).is_none() {
+            return self.settle_with_learners(object, &chosen);
+        }
         if self
             .replica(&object)
             .is_some_and(|replica| !replica.is_active())
         {
+            self.repairs.begin(now, object);
             self.with(now, object, fx, |replica, env, out| {
                 replica.activate(env, out);
             });
             return;
         }
-        self.give_up_late(now, object, fx);
-        let chosen = self.choose(&object, &wish, want);
         self.ship(now, object, &wish.learners, &chosen, fx);
         let ready = self.ready(now, object, &chosen, fx);
         if ready.len() < chosen.len() {
@@ -258,14 +280,12 @@ impl Host {
         chosen: &[ProcessId],
         fx: &mut Effects,
     ) {
-        let job = self.repairs.jobs.entry(object).or_insert_with(|| Job {
-            learners: BTreeMap::new(),
-            failed: BTreeSet::new(),
-            since: now,
-        });
+        let job = self.repairs.begin(now, object);
         job.learners.retain(|process, _| chosen.contains(process));
         for process in chosen {
             job.learners.entry(*process).or_insert(now);
+        }
+        for process in chosen {
             self.repairs.contacts.entry(*process).or_default();
         }
         for process in learners.iter().filter(|one| !chosen.contains(one)) {
@@ -324,7 +344,7 @@ impl Host {
                 lineage: configuration.epoch.lineage,
                 number: configuration.epoch.number.saturating_add(1),
             },
-            members,
+            members: members.into(),
             forks: configuration.forks.clone(),
             seal: None,
         };

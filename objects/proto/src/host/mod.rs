@@ -19,6 +19,7 @@ mod rebalance;
 mod recover;
 mod repair;
 mod republish;
+mod returned;
 mod route;
 mod silence;
 mod slots;
@@ -45,6 +46,7 @@ use self::outbox::Deliveries;
 use self::rebalance::Rebalance;
 use self::repair::{Lost, Repairs};
 use self::republish::Republished;
+use self::returned::Returned;
 use self::silence::Silence;
 use self::slots::Slots;
 use self::storm::Storm;
@@ -59,6 +61,7 @@ use crate::mode::WeakTimings;
 use crate::object::ObjectId;
 use crate::outcome::Outcome;
 use crate::placement::{RoundRobin, Strategy};
+use crate::reach::Reach;
 use crate::register::{self, Env, Expiry, Methods, Mutation, Replica};
 
 pub use self::counters::Counters;
@@ -83,6 +86,7 @@ pub struct Host {
     lost: Lost,
     repairs: Repairs,
     rebalance: Rebalance,
+    returned: Returned,
     storm: Storm,
     drain: Option<Drain>,
     deliveries: Deliveries,
@@ -107,6 +111,7 @@ struct World {
     /// What the tombstones let this process issue and refuse.
     issue: Issue,
     leases: Leases,
+    reach: Reach,
     expiry: Expiry,
     weak: WeakTimings,
     mutation: Option<Mutation>,
@@ -124,6 +129,7 @@ impl World {
             expiry: self.expiry,
             rng: &mut self.rng,
             leases: &mut self.leases,
+            reach: &self.reach,
             weak: &self.weak,
             mutation: self.mutation,
         }
@@ -149,6 +155,7 @@ impl Host {
                 rng: ChaCha8Rng::seed_from_u64(seed),
                 issue: Issue::default(),
                 leases: Leases::new(timings, limits),
+                reach: Reach::default(),
                 expiry: Expiry {
                     session_idle: timings.session_idle,
                     nested_kept: timings.nested_kept,
@@ -166,6 +173,7 @@ impl Host {
             lost: Lost::default(),
             repairs: Repairs::default(),
             rebalance: Rebalance::default(),
+            returned: Returned::default(),
             storm: Storm::default(),
             drain: None,
             deliveries: Deliveries::new(limits.deliveries, timings.outbox_retry),
@@ -242,6 +250,9 @@ impl Host {
     /// A link is open and confirmed in both directions.
     pub fn on_link_up(&mut self, now: Instant, process: ProcessId, fx: &mut Effects) {
         self.silence.heard(process, fx);
+        if self.world.reach.heard(&process) {
+            self.returned.add(process);
+        }
         self.tell_links(now, process, true, fx);
     }
 
@@ -254,6 +265,10 @@ impl Host {
         fx: &mut Effects,
     ) {
         self.end_grant_of(&process);
+        if reason != LinkDown::Closed {
+            self.world.reach.failed(now, process);
+        }
+        self.returned.remove(&process);
         self.tell_links(now, process, false, fx);
         self.doubt_link(now, process, reason, fx);
     }
@@ -274,10 +289,13 @@ impl Host {
 
     /// Looks at everything that waits.
     pub fn tick(&mut self, now: Instant, fx: &mut Effects) {
-        for object in self.slots.busy() {
+        self.slots.next_turn();
+        for object in self.slots.turn() {
             self.with(now, object, fx, |replica, env, out| replica.tick(env, out));
         }
         self.tick_silence(now, fx);
+        self.tick_returned(now, fx);
+        self.tick_scan();
         self.tick_leases(now, fx);
         self.attention.extend(self.repairs.jobs.keys().copied());
         self.outboxes.extend(self.deliveries.due(now));
@@ -293,6 +311,8 @@ impl Host {
             || !self.repairs.jobs.is_empty()
             || self.deliveries.waits()
             || self.drains()
+            || self.returned.waits()
+            || self.repairs.scans()
             || self.has_news()
     }
 

@@ -8,7 +8,7 @@
 //! review 4.6).
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use overlay_proto::view::MembershipView;
@@ -202,10 +202,10 @@ impl Host {
     fn find_move(
         &mut self,
         object: &ObjectId,
-        kinds: &mut BTreeMap<(String, u32), Loads>,
+        kinds: &mut BTreeMap<(Arc<str>, u32), Loads>,
     ) -> Option<(ProcessId, ProcessId)> {
         let wish = self.wish(object)?;
-        if wish.kind == NAMES_KIND || self.repairs.jobs.contains_key(object) {
+        if &*wish.kind == NAMES_KIND || self.repairs.jobs.contains_key(object) {
             return None;
         }
         let rests = self.rebalance.resting.contains_key(object);

@@ -226,6 +226,8 @@ pub(crate) struct Repairs {
     pub(crate) queue: BTreeSet<ObjectId>,
     /// Objects with a member that may have to be replaced soon.
     pub(crate) missed: BTreeSet<ObjectId>,
+    /// Objects that are looked at again, part by part.
+    pub(crate) scan: BTreeSet<ObjectId>,
     /// Objects of this primary with a learner that is to stay one.
     pub(crate) shadowed: BTreeSet<ObjectId>,
     /// Processes that are to join a set.
@@ -236,13 +238,14 @@ pub(crate) struct Repairs {
 
 impl Repairs {
     /// How full its tables are, if `objects` may be held here.
-    pub(crate) fn tables(&self, objects: usize) -> [Table; 7] {
+    pub(crate) fn tables(&self, objects: usize) -> [Table; 8] {
         let most = |of: fn(&Job) -> usize| self.jobs.values().map(of).max().unwrap_or(0);
         let contacts = objects.saturating_mul(MEMBERS_MAX);
         [
             Table::new("repairs.jobs", self.jobs.len(), objects),
             Table::new("repairs.queue", self.queue.len(), objects),
             Table::new("repairs.missed", self.missed.len(), objects),
+            Table::new("repairs.scan", self.scan.len(), objects),
             Table::new("repairs.shadowed", self.shadowed.len(), objects),
             Table::new("repairs.contacts", self.contacts.len(), contacts),
             Table::new(
@@ -258,6 +261,20 @@ impl Repairs {
     #[must_use]
     pub(crate) fn pending(&self) -> bool {
         self.stale || !self.queue.is_empty() || !self.missed.is_empty()
+    }
+
+    /// Whether a part of what is to be looked at is left for the next tick.
+    pub(crate) fn scans(&self) -> bool {
+        !self.scan.is_empty()
+    }
+
+    /// The change of this object's set, which begins now unless it is under way.
+    pub(crate) fn begin(&mut self, now: Instant, object: ObjectId) -> &mut Job {
+        self.jobs.entry(object).or_insert_with(|| Job {
+            learners: BTreeMap::new(),
+            failed: BTreeSet::new(),
+            since: now,
+        })
     }
 
     /// How many changes are under way. One that has been stuck for long, in a set without a
@@ -279,6 +296,7 @@ impl Repairs {
         self.jobs.remove(object);
         self.queue.remove(object);
         self.missed.remove(object);
+        self.scan.remove(object);
         self.shadowed.remove(object);
     }
 }

@@ -14,6 +14,9 @@ impl Host {
     /// Something arrived from this process: it is not silent, and a learner is fresh.
     pub fn heard(&mut self, now: Instant, from: ProcessId, fx: &mut Effects) {
         self.silence.heard(from, fx);
+        if self.world.reach.heard(&from) {
+            self.returned.add(from);
+        }
         self.learner_heard(now, from);
     }
 
@@ -76,6 +79,9 @@ impl Host {
     fn on_request(&mut self, now: Instant, from: ProcessId, request: Request, fx: &mut Effects) {
         let (id, object) = (request.id, request.object);
         if self.slots.get(&object).is_some() {
+            if self.silence.waits() {
+                self.stand_for_caller(now, object, fx);
+            }
             self.with(now, object, fx, |replica, env, out| {
                 replica.on_request(env, from, request, out);
             });
@@ -100,6 +106,12 @@ impl Host {
         let sighting = self.sighting(&object);
         fx.send(from, Message::Here { object, sighting });
         self.stand_again(now, object, fx);
+        if self.silence.waits() {
+            self.stand_for_caller(now, object, fx);
+        }
+        if let Some(slot) = self.slots.get_mut(&object) {
+            slot.replica.note_asker(from);
+        }
         let believed = self.replica(&object).and_then(Replica::believed_primary);
         let me = self.world.me;
         let Some(primary) = believed.filter(|primary| *primary != me) else {

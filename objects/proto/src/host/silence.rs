@@ -12,6 +12,7 @@ use overlay_proto::{Duration, Instant, ProcessId, Table};
 use crate::config::{Limits, Timings};
 use crate::host::effects::Effects;
 use crate::message::Message;
+use crate::object::ObjectId;
 
 /// The doubted processes.
 #[derive(Debug)]
@@ -32,9 +33,22 @@ struct Watch {
     due: Instant,
     silent: Option<Instant>,
     asked: Option<Instant>,
+    round: StandingRound,
     confirmed: BTreeSet<ProcessId>,
     denied: BTreeSet<ProcessId>,
     askers: BTreeSet<ProcessId>,
+}
+
+/// How far a host is with its replicas of a silent primary's objects. It stands for some at a time,
+/// in the order of their ids: first for those whose first backup it is, and so on.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct StandingRound {
+    /// How often all were looked at: members whose turn is later are left out.
+    pub(crate) number: u32,
+    /// The object that was looked at last.
+    pub(crate) after: Option<ObjectId>,
+    /// The object whose members were asked last whether they miss the primary, too.
+    pub(crate) asked: Option<ObjectId>,
 }
 
 /// A process found silent here, as the takeover rule needs it.
@@ -152,7 +166,14 @@ impl Silence {
             return watch.confirmed.remove(&from);
         }
         watch.denied.remove(&from);
-        watch.confirmed.len() < self.askers_max && watch.confirmed.insert(from)
+        let news = watch.confirmed.len() < self.askers_max && watch.confirmed.insert(from);
+        if news {
+            watch.round = StandingRound {
+                asked: watch.round.asked,
+                ..StandingRound::default()
+            };
+        }
+        news
     }
 
     /// Moves on what is due. Returns the processes that became silent here.
@@ -189,6 +210,19 @@ impl Silence {
             confirmed: &watch.confirmed,
             denied: &watch.denied,
         })
+    }
+
+    /// How far this host is with the objects of a silent primary.
+    pub(crate) fn round(&self, primary: &ProcessId) -> StandingRound {
+        let watch = self.watches.get(primary);
+        watch.map_or_else(Default::default, |watch| watch.round)
+    }
+
+    /// This host came so far.
+    pub(crate) fn set_round(&mut self, primary: &ProcessId, round: StandingRound) {
+        if let Some(watch) = self.watches.get_mut(primary) {
+            watch.round = round;
+        }
     }
 
     /// The processes that are silent here.
@@ -229,6 +263,7 @@ impl Silence {
             due: now,
             silent: None,
             asked: None,
+            round: StandingRound::default(),
             confirmed: BTreeSet::new(),
             denied: BTreeSet::new(),
             askers: BTreeSet::new(),

@@ -10,6 +10,9 @@ use overlay_proto::{Instant, ProcessId, Table};
 use crate::object::{Epoch, ObjectId};
 use crate::register::Replica;
 
+/// Replicas that wait for time to pass and are looked at with one tick; more take turns.
+const BUSY_AT_ONCE: usize = 2_048;
+
 /// One replica and what the host remembers about it.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -38,6 +41,8 @@ pub(crate) struct Slots {
     map: BTreeMap<ObjectId, Box<Slot>>,
     by_primary: BTreeMap<ProcessId, BTreeSet<ObjectId>>,
     busy: BTreeSet<ObjectId>,
+    /// The busy ones whose turn it is.
+    turn: Vec<ObjectId>,
     /// Those in weak mode whose primary this process is.
     weak_primaries: BTreeSet<ObjectId>,
 }
@@ -137,6 +142,20 @@ impl Slots {
             .unwrap_or_default()
     }
 
+    /// Up to `most` objects with this primary, in order, after another one.
+    #[must_use]
+    pub(crate) fn part_of(
+        &self,
+        primary: &ProcessId,
+        after: Option<ObjectId>,
+        most: usize,
+    ) -> Vec<ObjectId> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let objects = self.by_primary.get(primary);
+        let part = objects.map(|objects| objects.range((from, Bound::Unbounded)).take(most));
+        part.map(|part| part.copied().collect()).unwrap_or_default()
+    }
+
     /// The object with this primary that comes after another one; after the last the first.
     #[must_use]
     pub(crate) fn next_of(&self, primary: &ProcessId, after: Option<ObjectId>) -> Option<ObjectId> {
@@ -182,6 +201,24 @@ impl Slots {
     #[must_use]
     pub(crate) fn busy(&self) -> Vec<ObjectId> {
         self.busy.iter().copied().collect()
+    }
+
+    /// Those whose turn it is with this tick: a part, if they are very many.
+    pub(crate) fn turn(&self) -> Vec<ObjectId> {
+        self.turn.clone()
+    }
+
+    /// It is the turn of the next ones; after the last of the first again.
+    pub(crate) fn next_turn(&mut self) {
+        let last = self.turn.last().filter(|_| self.turn.len() == BUSY_AT_ONCE);
+        let from = last.map_or(Bound::Unbounded, |last| Bound::Excluded(*last));
+        let next = self.busy.range((from, Bound::Unbounded)).take(BUSY_AT_ONCE);
+        self.turn = next.copied().collect();
+    }
+
+    /// How many replicas wait for time to pass.
+    pub(crate) fn busy_len(&self) -> usize {
+        self.busy.len()
     }
 
     /// Objects in weak mode whose primary this process is.

@@ -25,6 +25,7 @@ impl Host {
             Table::new("untakeable", untakeable, objects),
         ]);
         tables.extend(self.rebalance.tables(self.config.limits.moves));
+        tables.extend([self.world.reach.table(), self.returned.table()]);
         tables.extend(self.slots.tables(objects));
         tables.extend(self.tombstones.tables());
         tables.extend(self.silence.tables());

@@ -1,7 +1,6 @@
 //! When a backup stands for primary: after a silence that a majority of its set confirms.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::vec::Vec;
 
 use overlay_proto::{Duration, Instant, LinkDown, ProcessId};
 
@@ -17,6 +16,11 @@ use crate::register::Replica;
 /// A candidate that did not get through is asked to stand again after this time; in between it
 /// retries by itself.
 const STAND_AGAIN: Duration = Duration::from_secs(2);
+/// Objects of a silent primary that are looked at with one tick.
+const LOOKED_AT_MAX: usize = 4_096;
+/// A host stands for no further object in turn while so many have something under way: more would
+/// only fill the queues of its links.
+const UNDER_WAY_MAX: usize = 1_024;
 /// Doubts about an absent primary that nothing comes of become rarer up to this multiple.
 const DOUBT_FACTOR_MAX: u32 = 64;
 
@@ -114,52 +118,92 @@ impl Host {
         }
         let every = self.config.timings.silence_ask;
         if self.silence.should_ask(now, &process, every) {
-            for member in self.fellow_members(&process) {
+            for member in self.next_fellows(&process) {
                 fx.send(member, Message::AskSilence { suspect: process });
             }
         }
         self.consider(now, process, fx);
     }
 
-    /// The other members of the objects whose primary is `primary`.
-    fn fellow_members(&self, primary: &ProcessId) -> BTreeSet<ProcessId> {
+    /// The other members of the next objects whose primary is `primary`.
+    fn next_fellows(&mut self, primary: &ProcessId) -> BTreeSet<ProcessId> {
         let me = self.world.me;
-        self.slots
-            .objects_of(primary)
-            .iter()
+        let mut round = self.silence.round(primary);
+        let part = self.slots.part_of(primary, round.asked, LOOKED_AT_MAX);
+        round.asked = part.last().copied().filter(|_| part.len() == LOOKED_AT_MAX);
+        self.silence.set_round(primary, round);
+        part.iter()
             .filter_map(|object| self.replica(object))
             .flat_map(|replica| replica.configuration().processes())
             .filter(|member| *member != me && member != primary)
             .collect()
     }
 
-    /// Stands for primary of each object whose majority misses `primary` and whose turn it is.
+    /// Stands for primary of the next objects whose majority misses `primary` and whose turn it
+    /// is. Not of all at once: what else this host does must not wait for a hundred thousand.
     pub(super) fn consider(&mut self, now: Instant, primary: ProcessId, fx: &mut Effects) {
-        let Some(finding) = self.silence.finding(&primary) else {
+        if self.silence.finding(&primary).is_none() {
+            return;
+        }
+        let mut round = self.silence.round(&primary);
+        let part = self.slots.part_of(&primary, round.after, LOOKED_AT_MAX);
+        let mut complete = part.len() < LOOKED_AT_MAX;
+        for object in part {
+            if self.slots.busy_len() >= UNDER_WAY_MAX {
+                complete = false;
+                break;
+            }
+            round.after = Some(object);
+            self.stand_if_due(now, object, &primary, round.number, fx);
+        }
+        if complete {
+            round.number = round.number.saturating_add(1);
+            round.after = None;
+        }
+        self.silence.set_round(&primary, round);
+    }
+
+    /// Stands for primary of an object before those that nobody waits for. Members whose turn is
+    /// later leave it to those before them: two that stand at once hold each other up.
+    pub(super) fn stand_for_caller(&mut self, now: Instant, object: ObjectId, fx: &mut Effects) {
+        let believed = self.replica(&object).and_then(Replica::believed_primary);
+        if let Some(primary) = believed.filter(|primary| self.silence.watches(primary)) {
+            let turn = self.silence.round(&primary).number;
+            self.stand_if_due(now, object, &primary, turn, fx);
+        }
+    }
+
+    /// Stands for primary of an object if it may, and its turn among the members is not after
+    /// `turn`.
+    fn stand_if_due(
+        &mut self,
+        now: Instant,
+        object: ObjectId,
+        primary: &ProcessId,
+        turn: u32,
+        fx: &mut Effects,
+    ) {
+        let Some(finding) = self.silence.finding(primary) else {
             return;
         };
-        let doubted = finding.since;
-        let timings = &self.config.timings;
-        let due: Vec<ObjectId> = self
-            .slots
-            .objects_of(&primary)
-            .into_iter()
-            .filter(|object| !self.is_leased(now, object))
-            .filter(|object| {
-                self.slots.get(object).is_some_and(|slot| {
-                    slot.stood
-                        .is_none_or(|stood| now.since(stood.at) >= STAND_AGAIN)
-                        && stands_after(&slot.replica, &self.world.me, &primary, &finding, timings)
-                            .is_some_and(|after| now >= finding.silent + after)
-                })
-            })
-            .collect();
-        for object in due {
-            if let Some(slot) = self.slots.get_mut(&object) {
-                slot.stood = Some(Stood { at: now, doubted });
-            }
-            self.with(now, object, fx, |replica, env, out| replica.stand(env, out));
+        let (me, timings) = (&self.world.me, &self.config.timings);
+        let Some(slot) = self.slots.get(&object) else {
+            return;
+        };
+        let lately = slot
+            .stood
+            .is_some_and(|stood| now.since(stood.at) < STAND_AGAIN);
+        let in_turn = rank(slot.replica.configuration(), me, primary).is_some_and(|it| it <= turn);
+        let due = stands_after(&slot.replica, me, primary, &finding, timings)
+            .is_some_and(|after| now >= finding.silent + after);
+        if lately || !in_turn || !due || self.is_leased(now, &object) {
+            return;
         }
+        let doubted = finding.since;
+        if let Some(slot) = self.slots.get_mut(&object) {
+            slot.stood = Some(Stood { at: now, doubted });
+        }
+        self.with(now, object, fx, |replica, env, out| replica.stand(env, out));
     }
 
     /// Somebody looks for the primary of an object. If this member stood for it in vain, and nobody
@@ -179,7 +223,8 @@ impl Host {
         self.with(now, object, fx, |replica, env, out| replica.stand(env, out));
     }
 
-    /// Tells replicas with something under way, or with learners, about a link.
+    /// Tells replicas with something under way, or with learners, about a link; of very many a
+    /// part: the others send again by themselves.
     pub(super) fn tell_links(
         &mut self,
         now: Instant,
@@ -187,7 +232,7 @@ impl Host {
         up: bool,
         fx: &mut Effects,
     ) {
-        let mut objects: BTreeSet<ObjectId> = self.slots.busy().into_iter().collect();
+        let mut objects: BTreeSet<ObjectId> = self.slots.turn().into_iter().collect();
         objects.extend(self.repairs.shadowed.iter().copied());
         objects.extend(self.repairs.jobs.keys().copied());
         if up {

@@ -204,6 +204,7 @@ impl Tombstones {
 
 #[cfg(test)]
 mod tests {
+    use alloc::sync::Arc;
     use alloc::vec;
 
     use overlay_proto::{Incarnation, PeerId};
@@ -322,7 +323,7 @@ mod tests {
         awaited.sighting = Sighting::Member {
             configuration: Configuration {
                 epoch: tombstone(6).epoch,
-                members: vec![Replica { process, stamp: 1 }],
+                members: Arc::new([Replica { process, stamp: 1 }]),
                 forks: vec![],
                 seal: None,
             },

@@ -1,7 +1,7 @@
 //! The content of one object's register.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -18,7 +18,7 @@ pub struct Value {
     /// Whether calls wait for a majority. Fixed at creation.
     pub mode: Mode,
     /// The kind's name.
-    pub kind: String,
+    pub kind: Arc<str>,
     /// The kind's version: only a host of the same version may stand for primary.
     pub kind_version: u32,
     /// Replicas wanted.

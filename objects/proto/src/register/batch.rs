@@ -1,7 +1,6 @@
 //! Batches: which queued calls run together, and what their results make of the value.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use overlay_proto::Instant;
@@ -172,7 +171,7 @@ impl Replica {
         };
         let execution = Execution {
             object: self.object,
-            kind: Arc::from(held.value.kind.as_str()),
+            kind: held.value.kind.clone(),
             key,
             state: held.value.state.clone(),
             mode,

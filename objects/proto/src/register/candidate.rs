@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use overlay_proto::{Duration, Instant, ProcessId};
 use rand_chacha::rand_core::Rng;
 
-use crate::message::{Accepted, Ask, Refusal, RegisterMessage, Reply, Request, Status};
+use crate::message::{Accepted, Ask, Message, Refusal, RegisterMessage, Reply, Request, Status};
 use crate::object::{Ballot, Epoch};
 use crate::outcome::Cause;
 use crate::register::primary::NO_QUORUM_AFTER;
@@ -16,6 +16,9 @@ use crate::register::quorum::quorum;
 use crate::register::record::Held;
 use crate::register::round::RESEND;
 use crate::register::{Activation, Effects, Env, Mutation, Note, Replica, Role};
+
+/// Processes that a candidate tells when it has become primary; more ask again.
+const ASKERS_MAX: usize = 64;
 
 /// How long a candidate that nobody waits for goes on without a majority.
 const STAND_MAX: Duration = Duration::from_secs(5);
@@ -57,6 +60,8 @@ pub(crate) struct Candidate {
     doubts: bool,
     /// Requests that came meanwhile, in order.
     pub(crate) waiting: Vec<Waiting>,
+    /// Processes that asked meanwhile where the primary is.
+    askers: BTreeSet<ProcessId>,
 }
 
 impl Candidate {
@@ -155,9 +160,19 @@ impl Replica {
             leased: None,
             doubts: false,
             waiting: Vec::new(),
+            askers: BTreeSet::new(),
         }));
         self.send_prepares(env, fx);
         self.try_win(env, fx);
+    }
+
+    /// Somebody looks for the primary: it is told once this candidate is one.
+    pub fn note_asker(&mut self, process: ProcessId) {
+        if let Role::Candidate(candidate) = &mut self.role
+            && candidate.askers.len() < ASKERS_MAX
+        {
+            candidate.askers.insert(process);
+        }
     }
 
     /// Asks those that have not promised.
@@ -249,10 +264,15 @@ impl Replica {
             held.ballot = ballot;
         }
         let waiting = core::mem::take(&mut candidate.waiting);
+        let askers = core::mem::take(&mut candidate.askers);
         if weak {
             self.begin_line(env, (ballot.member, answered), how, fx);
         } else {
             self.become_primary(env, how, None, fx);
+        }
+        for asker in askers {
+            let (object, sighting) = (self.object, self.sighting());
+            fx.sends.push((asker, Message::Here { object, sighting }));
         }
         for mut waiting in waiting {
             let waited = env.now.since(waiting.arrived);

@@ -12,6 +12,7 @@ use crate::mode::Lost;
 use crate::mode::WeakTimings;
 use crate::mutation::Mutation;
 use crate::object::{Configuration, Epoch, MethodId, ObjectId, Version};
+use crate::reach::Reach;
 use crate::reads::Reads;
 use crate::register::tombstone::Tombstone;
 
@@ -77,6 +78,8 @@ pub struct Env<'a> {
     pub weak: &'a WeakTimings,
     /// What this process granted, and holds.
     pub leases: &'a mut Leases,
+    /// Who cannot be reached at the moment.
+    pub reach: &'a Reach,
     /// A rule broken on purpose, in tests only.
     pub mutation: Option<Mutation>,
 }

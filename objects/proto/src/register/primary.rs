@@ -17,7 +17,7 @@ use crate::register::batch::Planned;
 use crate::register::expiry::Ages;
 use crate::register::proposal::Proposal;
 use crate::register::queue::{Addresses, CallKey, Item, Queue};
-use crate::register::round::Round;
+use crate::register::round::{Round, given_up};
 use crate::register::weak::Weak;
 use crate::register::{Activation, Effects, Env, Note, Replica, Role};
 use crate::session::SessionId;
@@ -193,7 +193,9 @@ impl Replica {
             .filter(|process| *process != env.me)
             .filter_map(|process| {
                 let index = self.record.configuration.index_of(&process)?;
-                Some((process, Peer::new(Some(index), env.now)))
+                let mut peer = Peer::new(Some(index), env.now);
+                peer.unanswered = given_up(env, &process);
+                Some((process, peer))
             })
             .collect();
         let carried = carried.unwrap_or_else(|| Carried {

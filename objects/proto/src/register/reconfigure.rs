@@ -1,7 +1,7 @@
 //! The object moves: learners, proposals, retirement, recovery.
 
 use alloc::boxed::Box;
-use alloc::vec;
+use alloc::sync::Arc;
 
 use overlay_proto::ProcessId;
 
@@ -131,10 +131,10 @@ impl Replica {
     pub fn recover(&mut self, env: &mut Env<'_>, epoch: Epoch, fx: &mut Effects) -> bool {
         let configuration = Configuration {
             epoch,
-            members: vec![Member {
+            members: Arc::new([Member {
                 process: env.me,
                 stamp: env.stamp,
-            }],
+            }]),
             forks: self.record.configuration.forked_at(self.record.newest().1),
             seal: None,
         };

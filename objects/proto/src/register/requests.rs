@@ -232,7 +232,7 @@ fn item_of(env: &Env<'_>, value: &Value, from: ProcessId, request: Request) -> R
     if named && request.kind != MethodId::of(&value.kind) {
         return Err(Cause::WrongKind {
             expected: format!("{:08x}", request.kind.0),
-            found: value.kind.clone(),
+            found: String::from(&*value.kind),
         });
     }
     let other = CallKey::Request(from, request.id);
@@ -255,7 +255,7 @@ fn item_of(env: &Env<'_>, value: &Value, from: ProcessId, request: Request) -> R
 
 /// A method call as the host's own table sees it.
 fn call_work(env: &Env<'_>, value: &Value, call: CallRequest) -> Result<CallWork, Cause> {
-    let kind = || value.kind.clone();
+    let kind = || String::from(&*value.kind);
     if !env.methods.hosts(&value.kind, value.kind_version) {
         return Err(Cause::UnknownKind(kind()));
     }

@@ -99,7 +99,7 @@ impl Replica {
             then_check,
         };
         for (process, peer) in primary.peers.iter_mut() {
-            peer.unanswered = 0;
+            peer.unanswered = given_up(env, process);
             send(
                 self.object,
                 &self.record,
@@ -345,6 +345,16 @@ impl Replica {
         }
     }
 
+    /// Whether this primary has newer versions than this member or learner is known to have.
+    pub(crate) fn lags(&self, process: &ProcessId) -> bool {
+        let Role::Primary(primary) = &self.role else {
+            return false;
+        };
+        let head = self.record.newest().1;
+        let peer = primary.peers.get(process);
+        peer.is_some_and(|peer| peer.stored < Some(head))
+    }
+
     /// Whether a member or learner is behind and worth another send.
     pub(super) fn has_laggards(&self) -> bool {
         let Role::Primary(primary) = &self.role else {
@@ -356,6 +366,16 @@ impl Replica {
                 .peers
                 .values()
                 .any(|peer| peer.stored < Some(head) && peer.unanswered < LAGGARD_SENDS)
+    }
+}
+
+/// How many unanswered sends a peer begins with: one out of reach is not worth further ones, until
+/// it is back.
+pub(crate) fn given_up(env: &Env<'_>, process: &ProcessId) -> u32 {
+    if env.reach.misses(process) {
+        LAGGARD_SENDS
+    } else {
+        0
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a replica tells the host and, through it, people and callers.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use overlay_proto::{Instant, ProcessId};
@@ -56,7 +57,7 @@ impl Replica {
         };
         Some(Description {
             object: self.object,
-            kind: held.value.kind.clone(),
+            kind: String::from(&*held.value.kind),
             kind_version: held.value.kind_version,
             configuration: self.record.configuration.clone(),
             ballot: primary.ballot,
@@ -81,7 +82,7 @@ impl Replica {
             configuration: self.record.configuration.clone(),
             ballot: held.ballot,
             version: held.version,
-            kind: held.value.kind.clone(),
+            kind: String::from(&*held.value.kind),
             member: self.record.index.is_some(),
         })
     }

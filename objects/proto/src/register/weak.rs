@@ -5,6 +5,8 @@
 //! the one before, so that every replica that hears of it follows. The fork is part of the new
 //! set, and so whoever is left behind can tell what of its own is discarded.
 
+use alloc::string::String;
+
 use overlay_proto::{Duration, Instant};
 use rand_chacha::rand_core::Rng;
 
@@ -246,7 +248,7 @@ impl Replica {
         let since = mine.shared_with(held.version, winner);
         if since < held.version {
             fx.notes.push(Note::Lost(Lost {
-                kind: held.value.kind.clone(),
+                kind: String::from(&*held.value.kind),
                 lineage: mine.epoch.lineage,
                 since,
                 until: held.version,

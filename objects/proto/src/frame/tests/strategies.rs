@@ -78,7 +78,7 @@ fn configuration() -> impl Strategy<Value = Configuration> {
     let parts = (epoch(), members, forks, option::of(seal));
     parts.prop_map(|(epoch, members, forks, seal)| Configuration {
         epoch,
-        members,
+        members: members.into(),
         forks,
         seal,
     })
@@ -344,7 +344,7 @@ fn value() -> impl Strategy<Value = Value> {
         .prop_map(
             |(kind, kind_version, factor, state, sessions, outbox, status)| Value {
                 mode: Mode::Weak,
-                kind,
+                kind: kind.into(),
                 kind_version,
                 factor,
                 state,
@@ -581,7 +581,7 @@ pub(super) fn set_of(members: usize) -> Configuration {
         .collect();
     Configuration {
         epoch: Epoch::default(),
-        members,
+        members: members.into(),
         forks: Vec::new(),
         seal: None,
     }

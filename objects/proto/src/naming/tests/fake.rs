@@ -162,7 +162,7 @@ fn described(target: &RawRef) -> Description {
         kind_version: 1,
         configuration: Configuration {
             epoch: Epoch::default(),
-            members: Vec::new(),
+            members: [].into(),
             forks: Vec::new(),
             seal: None,
         },

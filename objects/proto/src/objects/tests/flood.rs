@@ -1,7 +1,6 @@
 //! A crowd that only wants to fill tables: each fills, and none overflows.
 
 use alloc::collections::BTreeMap;
-use alloc::string::ToString;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -112,7 +111,7 @@ fn set(members: &[u64]) -> Configuration {
 fn install(object: u64, configuration: Configuration) -> Message {
     let value = Value {
         mode: Mode::Strong,
-        kind: KIND.to_string(),
+        kind: KIND.into(),
         kind_version: 1,
         factor: 3,
         state: number(0),

@@ -1,6 +1,5 @@
 //! The acceptor's rules, one by one.
 
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -15,7 +14,7 @@ use crate::session::Sessions;
 fn value(state: &'static [u8]) -> Value {
     Value {
         mode: Mode::Strong,
-        kind: String::from("List"),
+        kind: "List".into(),
         kind_version: 1,
         factor: 3,
         state: Bytes::from_static(state),
@@ -190,9 +189,9 @@ fn an_empty_record_keeps_a_value_that_comes_too_late_without_a_vote() {
 fn configurations_from_the_network_are_checked() {
     assert!(well_formed(&set()));
     let mut twice = set();
-    twice.members[1] = twice.members[0];
+    twice.members = [twice.members[0]; 2].into();
     assert!(!well_formed(&twice));
     let mut empty = set();
-    empty.members.clear();
+    empty.members = [].into();
     assert!(!well_formed(&empty));
 }

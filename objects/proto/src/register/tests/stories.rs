@@ -542,10 +542,11 @@ fn a_promise_only_member_never_stands() {
     let mut story = Story::new(3, &[0, 1]);
     let configuration = story.world.replica(0).configuration().clone();
     let mut with_2 = configuration;
-    with_2.members.push(crate::object::Replica {
+    let added = crate::object::Replica {
         process: process(2),
         stamp: 1,
-    });
+    };
+    with_2.members = with_2.members.iter().copied().chain([added]).collect();
     story.world.send_register(
         process(1),
         process(2),

@@ -101,7 +101,9 @@ fn a_member_goes_from_set_to_set_whatever_its_floor() {
         (host.floor, host.stamp) = (1_000, 1_000);
     }
     let mut next = prepare_next(&mut story, 0, &[0, 1, 3]);
-    next.members[1].stamp = 1;
+    let mut members = next.members.to_vec();
+    members[1].stamp = 1;
+    next.members = members.into();
     let proposed = story
         .world
         .at(0, |replica, env, fx| replica.propose(env, next, 0, fx));

@@ -21,6 +21,7 @@ use crate::object::{
     Ballot, Configuration, Epoch, Lineage, MethodId, ObjectId, Replica as Member, Version,
 };
 use crate::outcome::{Cause, Failure};
+use crate::reach::Reach;
 use crate::reads::Reads;
 use crate::reference::RawRef;
 use crate::register::{
@@ -190,7 +191,7 @@ impl World {
         let configuration = configuration(1, &members);
         let value = Value {
             mode: self.mode,
-            kind: KIND.to_string(),
+            kind: KIND.into(),
             kind_version: 1,
             factor: 3,
             state: self.initial.clone(),
@@ -261,6 +262,7 @@ impl World {
         let weak = WeakTimings::default();
         let host = self.hosts.get_mut(index)?;
         host.stamp += 1;
+        let reach = Reach::default();
         let mut env = Env {
             now,
             me: process(index),
@@ -270,6 +272,7 @@ impl World {
             expiry: EXPIRY,
             rng: &mut host.rng,
             leases: &mut host.leases,
+            reach: &reach,
             weak: &weak,
             mutation,
         };
@@ -394,6 +397,7 @@ impl World {
             return;
         }
         host.stamp += 1;
+        let reach = Reach::default();
         let mut env = Env {
             now,
             me: process(index),
@@ -403,6 +407,7 @@ impl World {
             expiry: EXPIRY,
             rng: &mut host.rng,
             leases: &mut host.leases,
+            reach: &reach,
             weak: &weak,
             mutation,
         };
