@@ -257,7 +257,7 @@ const BOUNDS: &[(&str, Fields)] = &[
     ),
     (
         "objects/src/directory.rs",
-        &[("publications", Limit("PUBLICATIONS_QUEUED_MAX"))],
+        &[("waiting", Because("one for each of 65,536 slots"))],
     ),
     (
         "objects/src/kinds/map.rs",
