@@ -103,7 +103,7 @@ pub struct Creation {
     pub state: Bytes,
     /// Replicas wanted.
     pub factor: u8,
-    /// `None`: a fresh id of the slot whose turn it is. Only the directory of names has a given one.
+    /// `None`: a fresh id of the slot whose turn it is. Only the directory of names gives one.
     pub id: Option<ObjectId>,
     /// `None`: round-robin over the view.
     pub members: Option<Vec<ProcessId>>,
