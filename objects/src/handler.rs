@@ -75,7 +75,7 @@ impl FrameHandler for Handler {
         }
     }
 
-    fn accept_record(&self, key: &[u8], old: Option<&[u8]>, new: &[u8]) -> bool {
-        directory::supersedes(key, old, new)
+    fn accept_record(&self, key: &[u8], _old: Option<&[u8]>, new: &[u8]) -> bool {
+        directory::supersedes(key, new)
     }
 }

@@ -33,11 +33,11 @@ pub struct Metrics {
     pub lookups: u64,
     /// Directory records found by them.
     pub lookup_records: u64,
-    /// Places of objects written to the directory.
+    /// Records of slots, of who holds objects of them, written to the directory.
     pub publications: u64,
-    /// Places that were newer before they were written.
+    /// Records that there was something newer to say in before they were written.
     pub publications_superseded: u64,
-    /// Places that the directory did not take.
+    /// Records that the directory did not take.
     pub publications_failed: u64,
 }
 

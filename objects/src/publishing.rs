@@ -1,22 +1,24 @@
-//! The tasks that look objects up in the directory and tell it where they are.
+//! The tasks that look objects up in the directory and tell it who has those of a slot.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::StreamExt;
-use objects_proto::directory::{DirectoryRecord, RECORDS_MAX};
+use objects_proto::directory::{RECORDS_MAX, SlotRecord};
 use objects_proto::machine::Command;
-use objects_proto::object::ObjectId;
-use overlay_proto::{Duration, Input};
+use objects_proto::object::{ObjectId, Slot};
+use overlay::limits::DIRECTORY_QUERIES_MAX;
+use overlay_proto::{Duration, Input, ProcessId};
 use tokio::sync::mpsc;
 
 use crate::directory::{self, count};
 use crate::shard::Shard;
 
-/// Lookups that run at one time.
-const LOOKUPS_MAX: usize = 64;
 /// Publications that run at one time.
 const PUBLICATIONS_MAX: usize = 8;
+/// Lookups that run at one time. A publication looks the present record up, and must not find
+/// nothing for want of room.
+const LOOKUPS_MAX: usize = DIRECTORY_QUERIES_MAX - PUBLICATIONS_MAX;
 /// Time between the starts of two publications.
 const PUBLICATION_PAUSE: Duration = Duration::from_millis(20);
 /// A publication that nobody keeps is tried so often in all.
@@ -37,7 +39,10 @@ pub(crate) async fn run_lookups(
             async move {
                 let counters = shard.directory().counters();
                 count(&counters.lookups);
-                if let Ok(mut candidates) = overlay.get_record(directory::key(object)).await {
+                if let Ok(mut candidates) = overlay
+                    .get_record(directory::key(object.slot()).to_vec())
+                    .await
+                {
                     for _ in 0..RECORDS_MAX {
                         let Some(record) = candidates.next().await else {
                             break;
@@ -63,19 +68,15 @@ pub(crate) async fn run_publications(shard: Arc<Shard>, overlay: overlay::Node) 
         Some((shard.directory().next_publication().await, shard))
     });
     queue
-        .for_each_concurrent(PUBLICATIONS_MAX, |(object, configuration)| {
+        .for_each_concurrent(PUBLICATIONS_MAX, |(slot, holders)| {
             let (shard, overlay) = (&shard, &overlay);
             async move {
                 let counters = shard.directory().counters();
-                let record = DirectoryRecord {
-                    object,
-                    kind: String::new(),
-                    configuration,
-                };
+                let record = joined(overlay, slot, holders).await;
                 let Some(record) = record.encode() else {
                     return count(&counters.publications_failed);
                 };
-                if put(overlay, object, &record).await {
+                if put(overlay, slot, &record).await {
                     count(&counters.publications);
                 } else {
                     count(&counters.publications_failed);
@@ -85,12 +86,30 @@ pub(crate) async fn run_publications(shard: Arc<Shard>, overlay: overlay::Node) 
         .await;
 }
 
+/// These holders, and behind them those that the present records of the slot name and that the
+/// view still shows: other processes are primaries of objects of the slot, too.
+async fn joined(overlay: &overlay::Node, slot: Slot, holders: Vec<ProcessId>) -> SlotRecord {
+    let mut record = SlotRecord::new(slot, holders);
+    if let Ok(mut candidates) = overlay.get_record(directory::key(slot).to_vec()).await {
+        let view = overlay.view();
+        for _ in 0..RECORDS_MAX {
+            let Some(present) = candidates.next().await else {
+                break;
+            };
+            if let Some(present) = SlotRecord::decode(slot, &present) {
+                record.merge(&present, |process| view.process(process).is_some());
+            }
+        }
+    }
+    record
+}
+
 /// Whether anybody keeps the record, after some attempts. While nobody does, the places in which
 /// publications run stay taken, so a node that is cut off does not try all of them in vain.
-async fn put(overlay: &overlay::Node, object: ObjectId, record: &Bytes) -> bool {
+async fn put(overlay: &overlay::Node, slot: Slot, record: &Bytes) -> bool {
     let mut pause = ATTEMPT_PAUSE;
     for attempt in 1..=ATTEMPTS {
-        let key = directory::key(object);
+        let key = directory::key(slot).to_vec();
         if matches!(overlay.put_record(key, record.clone()).await, Ok(true)) {
             return true;
         }

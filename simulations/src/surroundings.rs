@@ -2,13 +2,13 @@
 //! stopped wakes, the newest copy of an object is found.
 
 use bytes::Bytes;
-use objects_proto::directory::DirectoryRecord;
+use objects_proto::directory::SlotRecord;
 use objects_proto::machine::Command;
 use objects_proto::message::Message;
-use objects_proto::object::ObjectId;
+use objects_proto::object::{ObjectId, Slot};
 use objects_proto::objects::Objects;
 use objects_proto::register::Replica;
-use overlay_proto::Duration;
+use overlay_proto::{Duration, ProcessId};
 
 use crate::directory::{Directory, online};
 use crate::kernel::{Kernel, SimMachine};
@@ -56,12 +56,12 @@ pub(crate) const fn protocol(message: &Message) -> Protocol {
 /// A node asks the directory where an object is.
 pub(crate) fn look_up<M: WithObjects, A>(
     kernel: &mut Kernel<M, A>,
-    directory: &mut Directory<ObjectId, Bytes>,
+    directory: &mut Directory<Slot, Bytes>,
     node: u32,
     object: ObjectId,
 ) {
     let online = online(kernel, node);
-    let (after, records) = directory.get(kernel.now(), online, &object);
+    let (after, records) = directory.get(kernel.now(), online, &object.slot());
     kernel.count("lookups", 1);
     if !records.is_empty() {
         let found = Command::DirectoryFound { object, records };
@@ -71,18 +71,29 @@ pub(crate) fn look_up<M: WithObjects, A>(
     kernel.command(node, after, M::for_objects(exhausted));
 }
 
-/// A node tells the directory where an object is, in a second or two if not at once.
+/// A node tells the directory who has the objects of a slot, in a second or two if not at once:
+/// these processes, and those of the present records that its view shows.
 pub(crate) fn publish<M: WithObjects, A>(
     kernel: &Kernel<M, A>,
-    directory: &mut Directory<ObjectId, Bytes>,
+    directory: &mut Directory<Slot, Bytes>,
     node: u32,
-    record: &DirectoryRecord,
+    slot: Slot,
+    holders: Vec<ProcessId>,
 ) {
+    let online = online(kernel, node);
+    let (after, present) = directory.get(kernel.now(), online, &slot);
+    let view = kernel.machine(node).map(|machine| machine.objects().view());
+    let mut record = SlotRecord::new(slot, holders);
+    for present in present.iter().rev() {
+        if let Some(present) = SlotRecord::decode(slot, present) {
+            let shown = |one: &ProcessId| view.is_some_and(|view| view.process(one).is_some());
+            record.merge(&present, shown);
+        }
+    }
     if let Some(bytes) = record.encode() {
-        let online = online(kernel, node);
-        let attempts = (0..PUBLISH_ATTEMPTS).map(|n| kernel.now() + n * PUBLISH_PAUSE);
+        let attempts = (0..PUBLISH_ATTEMPTS).map(|n| kernel.now() + after + n * PUBLISH_PAUSE);
         for at in attempts {
-            if directory.put(at, online, record.object, bytes.clone()) {
+            if directory.put(at, online, slot, bytes.clone()) {
                 return;
             }
         }

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use fuzz::{dice, noisy, seeds, swollen};
-use objects_proto::directory::DirectoryRecord;
+use objects_proto::directory::SlotRecord;
 use objects_proto::execution::{CallChain, Codec, Deferred, RootId};
 use objects_proto::frame;
 use objects_proto::message::{
@@ -12,7 +12,9 @@ use objects_proto::message::{
     ReplayCall, Request, StateChange, Status, Value,
 };
 use objects_proto::mode::Mode;
-use objects_proto::object::{Ballot, Configuration, Epoch, MethodId, ObjectId, Replica, Version};
+use objects_proto::object::{
+    Ballot, Configuration, Epoch, MethodId, ObjectId, Replica, Slot, Version,
+};
 use objects_proto::reference::RawRef;
 use objects_proto::session::{Session, SessionId, SessionOp, Sessions};
 use overlay::proto::directory::{self, Bundle, ObjectKey, SignedDirectoryRecord};
@@ -253,12 +255,8 @@ fn decoders() -> Vec<Decoder> {
         cluster_name: String::from("default"),
         request: proto::registry::Request::Leave { record: record() },
     };
-    let record_of_object = DirectoryRecord {
-        object: ObjectId(7),
-        kind: String::from("Counter"),
-        configuration: configuration(),
-    };
-    let place = record_of_object.encode().expect("short").to_vec();
+    let holders = SlotRecord::new(Slot(7), configuration().processes());
+    let holders = holders.encode().expect("short").to_vec();
     let reference = serde_json::to_vec(&deferred().target).expect("JSON");
     let body = record().body().to_vec();
     vec![
@@ -287,8 +285,8 @@ fn decoders() -> Vec<Decoder> {
             let record = SignedRecord::new(bytes.into(), Bytes::new());
             let _claim = record.claim();
         }),
-        ("directory record", vec![place], |bytes| {
-            drop(DirectoryRecord::decode(ObjectId(7), &bytes));
+        ("directory record", vec![holders], |bytes| {
+            drop(SlotRecord::decode(Slot(7), &bytes));
         }),
         ("reference", vec![reference], |bytes| {
             drop(serde_json::from_slice::<RawRef>(&bytes));

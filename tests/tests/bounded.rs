@@ -81,7 +81,6 @@ const BOUNDS: &[(&str, Fields)] = &[
         &[
             ("open", Limit("creations")),
             ("by_object", Limit("creations")),
-            ("stamps", Because("members of the view")),
             (
                 "avoid",
                 Because("members asked until the creation's deadline"),
@@ -89,6 +88,10 @@ const BOUNDS: &[(&str, Fields)] = &[
             ("stored", Limit("MEMBERS_MAX")),
             ("refused", Limit("MEMBERS_MAX")),
         ],
+    ),
+    (
+        "objects/proto/src/creation/deal.rs",
+        &[("stamps", Because("members of the view"))],
     ),
     (
         "objects/proto/src/host/drain.rs",
@@ -254,7 +257,7 @@ const BOUNDS: &[(&str, Fields)] = &[
     ),
     (
         "objects/src/directory.rs",
-        &[("publications", Limit("PUBLICATIONS_QUEUED_MAX"))],
+        &[("waiting", Because("one for each of 65,536 slots"))],
     ),
     (
         "objects/src/kinds/map.rs",

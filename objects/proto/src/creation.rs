@@ -1,27 +1,25 @@
 //! The creator's side of making an object: install it on its first replica set, count a
 //! majority, or begin again under a fresh id. An id has exactly one first configuration.
 
+mod deal;
 mod first;
 mod tables;
 
-use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use overlay_proto::view::MembershipView;
 use overlay_proto::{Duration, Instant, ProcessId};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 
-use self::first::{BORN_SESSION, first_set, install, named, retire};
+use self::deal::Dealer;
+use self::first::{BORN_SESSION, first_set, install, retire};
 use crate::caller::HandleId;
 use crate::kinds_table::STATE_BYTES_MAX;
 use crate::machine::{Creation, Ticket};
 use crate::message::{Message, RegisterMessage};
 use crate::object::{Configuration, ObjectId};
 use crate::outcome::Cause;
-use crate::placement::{RoundRobin, Strategy, Wanted};
 use crate::reference::RawRef;
 use crate::session::SessionId;
 
@@ -41,10 +39,7 @@ pub struct Creations {
     me: ProcessId,
     open: BTreeMap<Ticket, Creating>,
     by_object: BTreeMap<ObjectId, Ticket>,
-    strategy: Box<dyn Strategy>,
-    rng: ChaCha8Rng,
-    /// Stamps that hosts of the view said they issue, where the view named older ones.
-    stamps: BTreeMap<ProcessId, u64>,
+    dealer: Dealer,
     retry: Duration,
     limit: usize,
 }
@@ -75,18 +70,14 @@ enum Answer {
 }
 
 impl Creations {
-    /// None under way, at most `limit`. `seed` decides ids and where round-robin begins.
+    /// None under way, at most `limit`. `seed` decides ids and where dealing begins.
     #[must_use]
     pub fn new(me: ProcessId, seed: u64, retry: Duration, limit: usize) -> Self {
-        let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let start = rng.next_u64();
         Self {
             me,
             open: BTreeMap::new(),
             by_object: BTreeMap::new(),
-            strategy: Box::new(RoundRobin::new(start)),
-            rng,
-            stamps: BTreeMap::new(),
+            dealer: Dealer::new(seed),
             retry,
             limit,
         }
@@ -94,10 +85,7 @@ impl Creations {
 
     /// The membership view changed.
     pub fn on_view(&mut self, view: &MembershipView) {
-        self.stamps.retain(|process, stamp| {
-            let known = view.process(process);
-            known.is_some_and(|member| member.record.stamp < *stamp)
-        });
+        self.dealer.on_view(view);
     }
 
     /// Whether anything waits for time to pass.
@@ -153,9 +141,7 @@ impl Creations {
             RegisterMessage::Stored { .. } => Answer::Stored,
             RegisterMessage::Gone { .. } | RegisterMessage::Rejected { .. } => Answer::Refused,
             RegisterMessage::Forgotten { stamp, .. } => {
-                if view.process(&from).is_some() {
-                    self.stamps.insert(from, *stamp);
-                }
+                self.dealer.on_stamp(view, from, *stamp);
                 Answer::Outdated
             }
             _ => return,
@@ -258,28 +244,11 @@ impl Creations {
         let Some(creating) = self.open.get_mut(&ticket) else {
             return;
         };
-        let creation = &creating.creation;
-        let mut members = match &creation.members {
-            Some(processes) => named(view, processes),
-            None => {
-                let wanted = Wanted {
-                    kind: &creation.kind,
-                    kind_version: creation.kind_version,
-                    factor: usize::from(creation.factor),
-                };
-                self.strategy.deal(view, &wanted, &creating.avoid)
-            }
-        };
-        if members.is_empty() {
+        let dealt = self.dealer.deal(view, &creating.creation, &creating.avoid);
+        let Some((object, members)) = dealt else {
             creating.avoid.clear();
             return;
-        }
-        for member in &mut members {
-            let said = self.stamps.get(&member.process).copied();
-            member.stamp = member.stamp.max(said.unwrap_or_default());
-        }
-        let random = u128::from(self.rng.next_u64()) << 64 | u128::from(self.rng.next_u64());
-        let object = creation.id.unwrap_or(ObjectId(random));
+        };
         if self.by_object.contains_key(&object) {
             return;
         }

@@ -12,7 +12,7 @@ use crate::execution::{Executed, Execution};
 use crate::message::Description;
 use crate::mode::Lost;
 use crate::mode::Mode;
-use crate::object::{Configuration, Epoch, ObjectId, Version};
+use crate::object::{Configuration, Epoch, ObjectId, Slot, Version};
 use crate::outcome::Cause;
 use crate::reference::RawRef;
 
@@ -45,12 +45,12 @@ pub enum Command {
     Release(HandleId),
     /// The executor's answer to [`Event::Execute`].
     Executed(Executed),
-    /// Records that the directory holds for an object, as [`Event::Publish`] gave them. Hints:
-    /// believed only after contact with a member. May come several times for one lookup.
+    /// Records that the directory has of an object's slot. Hints: believed only after contact with
+    /// a member. May come several times for one lookup.
     DirectoryFound {
         /// The object.
         object: ObjectId,
-        /// Encoded configurations, from any peer.
+        /// Encoded [`SlotRecord`](crate::directory::SlotRecord)s, from any peer.
         records: Vec<Bytes>,
     },
     /// The lookup has ended.
@@ -103,7 +103,7 @@ pub struct Creation {
     pub state: Bytes,
     /// Replicas wanted.
     pub factor: u8,
-    /// `None`: a fresh random id. Only the directory of names has a given one.
+    /// `None`: a fresh id of the slot whose turn it is. Only the directory of names gives one.
     pub id: Option<ObjectId>,
     /// `None`: round-robin over the view.
     pub members: Option<Vec<ProcessId>>,
@@ -182,14 +182,16 @@ pub enum Event {
     },
     /// Run these calls, then answer with [`Command::Executed`].
     Execute(Execution),
-    /// Ask the directory where an object is.
+    /// Ask the directory for the record of this object's slot.
     Lookup(ObjectId),
-    /// Tell the directory where an object is: in the background, coalesced, rate-limited.
+    /// Tell the directory who holds objects of a slot: in the background, coalesced,
+    /// rate-limited, together with the living holders that its present record names.
     Publish {
-        /// The object.
-        object: ObjectId,
-        /// The set that it has now; a later one replaces it in the queue.
-        configuration: Configuration,
+        /// The slot.
+        slot: Slot,
+        /// Members of the sets whose primary this process is; later ones replace them in the
+        /// queue. At most [`HOLDERS_MAX`](crate::directory::HOLDERS_MAX).
+        holders: Vec<ProcessId>,
     },
     /// This process is the primary now.
     TookOver {

@@ -3,6 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::RangeInclusive;
 
 use overlay_proto::ProcessId;
 use serde::{Deserialize, Serialize};
@@ -13,9 +14,55 @@ pub const MEMBERS_MAX: usize = 9;
 /// Most forks that a replica set remembers: the newest.
 pub const FORKS_MAX: usize = 8;
 
-/// The identity of an object: 128 random bits. An id has exactly one first configuration.
+/// The identity of an object: the 16 bits of its slot, then 112 random ones. An id has exactly one
+/// first configuration.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct ObjectId(pub u128);
+
+impl ObjectId {
+    /// An id of this slot. Of `random` the lower 112 bits count.
+    #[must_use]
+    pub const fn in_slot(slot: Slot, random: u128) -> Self {
+        Self(slot.first().0 | (random & (u128::MAX >> Slot::BITS)))
+    }
+
+    /// The slot that the object was dealt.
+    #[must_use]
+    pub const fn slot(self) -> Slot {
+        Slot((self.0 >> (u128::BITS - Slot::BITS)) as u16)
+    }
+}
+
+/// A part of the ids, which the directory has one record for. Creators deal their objects to the
+/// slots in turn, and objects of one slot are placed alike.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Slot(pub u16);
+
+impl Slot {
+    /// Bits of an id that are its slot.
+    const BITS: u32 = u16::BITS;
+    /// How many slots there are.
+    pub const COUNT: usize = 1 << Self::BITS;
+
+    /// The slot that is dealt after this one; after the last the first.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.wrapping_add(1))
+    }
+
+    /// All ids of the slot: they are neighbours in the order of ids.
+    #[must_use]
+    pub const fn ids(self) -> RangeInclusive<ObjectId> {
+        let first = self.first();
+        RangeInclusive::new(first, ObjectId(first.0 | (u128::MAX >> Self::BITS)))
+    }
+
+    const fn first(self) -> ObjectId {
+        ObjectId((self.0 as u128) << (u128::BITS - Self::BITS))
+    }
+}
 
 /// A remote method: the FNV-1a hash of its name, unique within a kind.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -258,6 +305,25 @@ mod tests {
         assert_eq!(shared(&left, 130, &root), 100);
         assert_eq!(shared(&left, 130, &stranger), 0);
         assert_eq!(shared(&left, 130, &left), 130);
+    }
+
+    #[test]
+    fn an_id_says_its_slot_and_lies_among_those_of_the_slot() {
+        for slot in [Slot(0), Slot(1), Slot(0xab_cd), Slot(u16::MAX)] {
+            for random in [0, 7, u128::MAX] {
+                let id = ObjectId::in_slot(slot, random);
+                assert_eq!(id.slot(), slot);
+                assert!(slot.ids().contains(&id));
+                assert!(!slot.next().ids().contains(&id));
+            }
+            assert_eq!(slot.ids().end().slot(), slot);
+        }
+        assert_eq!(Slot(u16::MAX).next(), Slot(0));
+        assert_ne!(
+            ObjectId::in_slot(Slot(1), 2),
+            ObjectId::in_slot(Slot(1), 3),
+            "the rest is random"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use overlay_proto::ProcessId;
 use overlay_proto::member::{MemberRecord, MemberState};
 use overlay_proto::view::{Member, MembershipView};
 
-use crate::object::{MEMBERS_MAX, Replica};
+use crate::object::{MEMBERS_MAX, Replica, Slot};
 
 /// Labels whose values two replicas of one object should not share, the more important first.
 const SPREAD_LABELS: [&str; 2] = ["host", "zone"];
@@ -25,11 +25,12 @@ pub struct Wanted<'a> {
 
 /// Picks the hosts of an object. A later strategy may look at resources, priority or affinity.
 pub trait Strategy: Send {
-    /// A first replica set, its first primary in front. `avoid` names processes that just
-    /// failed to answer. Empty if no host is left.
+    /// A first replica set for an object of this slot, its first primary in front. `avoid` names
+    /// processes that just failed to answer. Empty if no host is left.
     fn deal(
         &mut self,
         view: &MembershipView,
+        slot: Slot,
         wanted: &Wanted<'_>,
         avoid: &BTreeSet<ProcessId>,
     ) -> Vec<Replica>;
@@ -67,34 +68,25 @@ pub fn hosts_of<'a>(
     })
 }
 
-/// Deals objects in turn over the hosts of the view: the primary, then the next ones in the
-/// order of the view, skipping those with an equal `host` or `zone` label where possible.
+/// Deals slots in turn over the hosts of the view: the primary, then the next ones in the order
+/// of the view, skipping those with an equal `host` or `zone` label where possible. In one view
+/// all creators place a slot alike.
 #[derive(Clone, Debug)]
-pub struct RoundRobin {
-    next: u64,
-}
-
-impl RoundRobin {
-    /// Begins at a place that follows from `start`: creators begin at different hosts.
-    #[must_use]
-    pub const fn new(start: u64) -> Self {
-        Self { next: start }
-    }
-}
+pub struct RoundRobin;
 
 impl Strategy for RoundRobin {
     fn deal(
         &mut self,
         view: &MembershipView,
+        slot: Slot,
         wanted: &Wanted<'_>,
         avoid: &BTreeSet<ProcessId>,
     ) -> Vec<Replica> {
         let live = live_hosts(view, wanted, avoid);
         let size = target_size(wanted.factor, live.len());
-        let Some(start) = position(self.next, live.len()) else {
+        let Some(start) = usize::from(slot.0).checked_rem(live.len()) else {
             return Vec::new();
         };
-        self.next = self.next.wrapping_add(1);
         let order: Vec<&MemberRecord> = rotated(&live, start).collect();
         pick(&order, Vec::new(), size)
     }
@@ -143,11 +135,6 @@ fn live_hosts<'a>(
     } else {
         hosts().map(|member| &*member.record).collect()
     }
-}
-
-fn position(next: u64, hosts: usize) -> Option<usize> {
-    let index = next.checked_rem(u64::try_from(hosts).ok()?)?;
-    usize::try_from(index).ok()
 }
 
 fn rotated<'a>(
@@ -289,11 +276,10 @@ mod tests {
     #[test]
     fn three_hundred_objects_over_five_hosts_are_dealt_evenly() {
         let view = view((1..=5).map(|number| record(number, &[])).collect());
-        let mut strategy = RoundRobin::new(12_345);
         let mut primaries: BTreeMap<ProcessId, u32> = BTreeMap::new();
         let mut replicas: BTreeMap<ProcessId, u32> = BTreeMap::new();
-        for _ in 0..300 {
-            let set = strategy.deal(&view, &WANTED, &none());
+        for slot in (12_345..).take(300).map(Slot) {
+            let set = RoundRobin.deal(&view, slot, &WANTED, &none());
             *primaries.entry(set[0].process).or_default() += 1;
             for member in set {
                 *replicas.entry(member.process).or_default() += 1;
@@ -304,15 +290,27 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_is_placed_alike_as_long_as_the_view_stands() {
+        let view = view((1..=7).map(|number| record(number, &[])).collect());
+        let (mut one, mut other) = (RoundRobin, RoundRobin);
+        for slot in [Slot(0), Slot(6), Slot(u16::MAX)] {
+            let set = one.deal(&view, slot, &WANTED, &none());
+            assert_eq!(other.deal(&view, slot, &WANTED, &none()), set);
+            let next = one.deal(&view, slot.next(), &WANTED, &none());
+            assert_ne!(next[0], set[0]);
+        }
+    }
+
+    #[test]
     fn a_leaving_member_and_a_host_of_another_version_get_nothing() {
         let mut leaving = record(2, &[]);
         leaving.leaving = true;
         let mut newer = record(3, &[]);
         newer.kinds[0].version = 2;
         let view = view(vec![record(1, &[]), leaving, newer, record(4, &[])]);
-        let set = RoundRobin::new(0).deal(&view, &WANTED, &none());
+        let set = RoundRobin.deal(&view, Slot(0), &WANTED, &none());
         assert_eq!(set.len(), 1, "two hosts carry a set of one and a learner");
-        let candidates = RoundRobin::new(0).candidates(&view, &WANTED, &[process(1)], &none(), 9);
+        let candidates = RoundRobin.candidates(&view, &WANTED, &[process(1)], &none(), 9);
         assert_eq!(candidates.len(), 1);
         assert_eq!(candidates[0].process, process(4));
     }
@@ -325,7 +323,7 @@ mod tests {
             record(3, &[("host", "b"), ("zone", "x")]),
             record(4, &[("host", "c"), ("zone", "y")]),
         ]);
-        let set = RoundRobin::new(0).deal(&view, &WANTED, &none());
+        let set = RoundRobin.deal(&view, Slot(0), &WANTED, &none());
         let members: Vec<ProcessId> = set.iter().map(|member| member.process).collect();
         assert_eq!(members, [process(1), process(4), process(3)]);
     }
@@ -334,7 +332,7 @@ mod tests {
     fn candidates_follow_the_primary_in_the_order_of_the_view() {
         let view = view((1..=5).map(|number| record(number, &[])).collect());
         let members = [process(4), process(5)];
-        let candidates = RoundRobin::new(0).candidates(&view, &WANTED, &members, &none(), 2);
+        let candidates = RoundRobin.candidates(&view, &WANTED, &members, &none(), 2);
         let order: Vec<ProcessId> = candidates.iter().map(|one| one.process).collect();
         assert_eq!(order, [process(1), process(2)]);
     }
@@ -343,8 +341,8 @@ mod tests {
     fn a_process_that_just_failed_is_avoided() {
         let view = view((1..=4).map(|number| record(number, &[])).collect());
         let avoid: BTreeSet<ProcessId> = [process(2)].into();
-        for start in 0..4 {
-            let set = RoundRobin::new(start).deal(&view, &WANTED, &avoid);
+        for slot in (0..4).map(Slot) {
+            let set = RoundRobin.deal(&view, slot, &WANTED, &avoid);
             assert_eq!(set.len(), 3);
             assert!(set.iter().all(|member| member.process != process(2)));
         }

@@ -84,12 +84,7 @@ impl Shard {
                     self.handle(Input::Command(Command::DirectoryExhausted(object)));
                 }
             }
-            MachineEvent::Publish {
-                object,
-                configuration,
-            } => {
-                self.directory.publish(object, configuration);
-            }
+            MachineEvent::Publish { slot, holders } => self.directory.publish(slot, holders),
             other => self.tell(other),
         }
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use objects_proto::kinds_table::KindTable;
-use objects_proto::object::ObjectId;
+use objects_proto::object::{ObjectId, Slot};
 use objects_proto::objects::Objects;
 use objects_proto::reference::RawRef;
 use overlay_proto::{Duration, Instant, ProcessId};
@@ -101,7 +101,7 @@ pub struct Naming {
     kinds: Arc<KindTable>,
     dice: Dice,
     hints: Hints,
-    directory: Directory<ObjectId, Bytes>,
+    directory: Directory<Slot, Bytes>,
     lives: BTreeMap<ProcessId, Life>,
     contests: Vec<Contest>,
     made: BTreeMap<ObjectId, Made>,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use objects_proto::config::ObjectsConfig;
-use objects_proto::directory::DirectoryRecord;
 use objects_proto::guard::Unguarded;
 use objects_proto::kinds_table::KindTable;
 use objects_proto::machine::{Command, Event, Ticket};
@@ -17,7 +16,6 @@ use objects_proto::shared::SharedObject;
 use overlay_proto::{Duration, ProcessId};
 
 use super::jobs::{Job, Life};
-use super::kinds::Counter;
 use super::process::SimNode;
 use super::{AUDIT_AFTER, Alarm, LOOK_PERIOD, Naming, NamingKernel, ROOT};
 use crate::caller::{Answer, SimCaller};
@@ -98,26 +96,6 @@ impl Naming {
         }
         kernel.alarm(LOOK_PERIOD, Alarm::Look(process));
     }
-
-    fn published(
-        &mut self,
-        kernel: &NamingKernel,
-        node: u32,
-        object: ObjectId,
-        configuration: Configuration,
-    ) {
-        let kind = if object == ROOT {
-            Names::KIND
-        } else {
-            Counter::KIND
-        };
-        let record = DirectoryRecord {
-            object,
-            kind: kind.to_owned(),
-            configuration,
-        };
-        publish(kernel, &mut self.directory, node, &record);
-    }
 }
 
 impl Environment<Objects> for Naming {
@@ -175,10 +153,9 @@ impl Environment<Objects> for Naming {
                 }
             }
             Event::Lookup(object) => look_up(kernel, &mut self.directory, node, object),
-            Event::Publish {
-                object,
-                configuration,
-            } => self.published(kernel, node, object, configuration),
+            Event::Publish { slot, holders } => {
+                publish(kernel, &mut self.directory, node, slot, holders);
+            }
             Event::Reconfigured {
                 object,
                 configuration,

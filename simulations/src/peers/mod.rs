@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use objects_proto::config::ObjectsConfig;
 use objects_proto::machine::{Command as ObjectsCommand, Ticket};
-use objects_proto::object::ObjectId;
+use objects_proto::object::{ObjectId, Slot};
 use objects_proto::objects::Objects;
 use overlay_proto::{Duration, Instant, ProcessId};
 
@@ -79,7 +79,7 @@ pub struct Peers {
     config: ObjectsConfig,
     mesh: Mesh,
     wire: Wire,
-    directory: Directory<ObjectId, Bytes>,
+    directory: Directory<Slot, Bytes>,
     dice: Dice,
     objects: Vec<Tracked>,
     by_id: BTreeMap<ObjectId, usize>,

@@ -1,7 +1,6 @@
 //! What surrounds the peers: gossip, dials, the registry, the directory, executors.
 
 use bytes::Bytes;
-use objects_proto::directory::DirectoryRecord;
 use objects_proto::frame;
 use objects_proto::machine::{Command as ObjectsCommand, Event as ObjectsEvent};
 use objects_proto::objects::Objects;
@@ -90,16 +89,8 @@ impl Peers {
                 kernel.command(node, took, Command::Objects(executed));
             }
             ObjectsEvent::Lookup(object) => look_up(kernel, &mut self.directory, node, object),
-            ObjectsEvent::Publish {
-                object,
-                configuration,
-            } => {
-                let record = DirectoryRecord {
-                    object,
-                    kind: String::new(),
-                    configuration,
-                };
-                publish(kernel, &mut self.directory, node, &record);
+            ObjectsEvent::Publish { slot, holders } => {
+                publish(kernel, &mut self.directory, node, slot, holders);
             }
             ObjectsEvent::Reconfigured {
                 object,

@@ -27,11 +27,10 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use objects_proto::config::ObjectsConfig;
-use objects_proto::directory::DirectoryRecord;
 use objects_proto::frame::{self, FrameError};
 use objects_proto::machine::{Command, Event, Ticket};
 use objects_proto::message::Message;
-use objects_proto::object::ObjectId;
+use objects_proto::object::Slot;
 use objects_proto::objects::Objects;
 use objects_proto::register::Mutation;
 use overlay_proto::{Duration, Instant, ProcessId};
@@ -81,7 +80,7 @@ pub struct Register {
     config: ObjectsConfig,
     dice: Dice,
     hints: Hints,
-    directory: Directory<ObjectId, Bytes>,
+    directory: Directory<Slot, Bytes>,
     ambushes: Option<Ambushes>,
     /// Hosts forget their tombstones within seconds.
     forgetful: bool,
@@ -246,16 +245,8 @@ impl Environment<Objects> for Register {
             Event::Completed { ticket, completion } => self.completed(kernel, ticket, &completion),
             Event::Execute(execution) => self.execute(kernel, node, execution),
             Event::Lookup(object) => look_up(kernel, &mut self.directory, node, object),
-            Event::Publish {
-                object,
-                configuration,
-            } => {
-                let record = DirectoryRecord {
-                    object,
-                    kind: self.kind_of(&object).to_owned(),
-                    configuration,
-                };
-                publish(kernel, &mut self.directory, node, &record);
+            Event::Publish { slot, holders } => {
+                publish(kernel, &mut self.directory, node, slot, holders);
             }
             Event::Reconfigured {
                 object,

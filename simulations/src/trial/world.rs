@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use objects_proto::config::ObjectsConfig;
-use objects_proto::directory::DirectoryRecord;
 use objects_proto::kinds_table::KindTable;
 use objects_proto::machine::{Command, Event, Ticket};
 use objects_proto::message::Message;
-use objects_proto::object::ObjectId;
+use objects_proto::object::{ObjectId, Slot};
 use objects_proto::objects::Objects;
 use objects_proto::servant::{ServantLimits, Servants};
 use overlay_proto::{Duration, Instant, ProcessId};
@@ -85,7 +84,7 @@ pub(super) struct TrialWorld {
     pub(super) stage: Option<Stage>,
     hosts: u32,
     hints: Hints,
-    directory: Directory<ObjectId, Bytes>,
+    directory: Directory<Slot, Bytes>,
     dice: Dice,
     places: Vec<Option<ProcessId>>,
     healed_at: Option<Instant>,
@@ -288,17 +287,8 @@ impl Environment<Objects> for TrialWorld {
                 process.into_iter().for_each(|one| self.poll(kernel, one));
             }
             Event::Lookup(object) => look_up(kernel, &mut self.directory, node, object),
-            Event::Publish {
-                object,
-                configuration,
-            } => {
-                let made = self.objects.get(&object).map(|one| &one.made.reference);
-                let record = DirectoryRecord {
-                    object,
-                    kind: made.map(|made| made.kind.to_string()).unwrap_or_default(),
-                    configuration,
-                };
-                publish(kernel, &mut self.directory, node, &record);
+            Event::Publish { slot, holders } => {
+                publish(kernel, &mut self.directory, node, slot, holders);
             }
             Event::Reconfigured {
                 object,

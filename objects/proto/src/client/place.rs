@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use overlay_proto::{Duration, Instant, ProcessId};
 
 use super::lane::Owner;
+use crate::directory::HOLDERS_MAX;
 use crate::message::Sighting;
 use crate::object::{Configuration, MEMBERS_MAX};
 
@@ -21,12 +22,14 @@ const ASKED_MAX: usize = 64;
 pub(super) struct Place {
     /// The replica set believed in.
     pub(super) configuration: Option<Arc<Configuration>>,
-    /// Whether a member said so, rather than a reference or a record of the directory.
+    /// Whether a member said so, rather than a reference.
     confirmed: bool,
     /// The process that calls are sent to.
     pub(super) target: Option<ProcessId>,
     /// Other replica sets that somebody named.
     candidates: Vec<Arc<Configuration>>,
+    /// Processes that the directory names for the object's slot, those named last at the end.
+    holders: Vec<ProcessId>,
     /// Processes that said that they know nothing of the object.
     strangers: BTreeSet<ProcessId>,
     /// Processes without a link since they were last heard.
@@ -130,8 +133,22 @@ impl Place {
         true
     }
 
+    /// Remembers a process that has objects of the same slot; says whether it is to be asked.
+    pub(super) fn add_holder(&mut self, process: ProcessId) -> bool {
+        let is_known = self.holders.contains(&process) || self.members().any(|one| one == process);
+        if is_known || self.strangers.contains(&process) {
+            return false;
+        }
+        if self.holders.len() >= HOLDERS_MAX {
+            self.holders.remove(0);
+        }
+        self.holders.push(process);
+        true
+    }
+
     /// The first open call after a while: old doubts do not count.
     pub(super) fn wake(&mut self, now: Instant) {
+        self.holders.clear();
         self.search = None;
         self.stalled = false;
         self.refusals = 0;
@@ -242,6 +259,7 @@ impl Place {
             self.done_at = Some(now);
             self.refusals = 0;
             self.search = None;
+            self.holders = Vec::new();
         }
     }
 
@@ -274,15 +292,35 @@ impl Place {
         }
     }
 
-    /// The processes that are worth asking: members of all replica sets that were named.
+    /// The processes that are worth asking: members of all replica sets that were named, then the
+    /// holders of the slot.
     pub(super) fn known(&self) -> BTreeSet<ProcessId> {
+        self.members()
+            .chain(self.holders.iter().rev().copied())
+            .filter(|process| !self.strangers.contains(process))
+            .take(ASKED_MAX)
+            .collect()
+    }
+
+    /// Whether anybody may still say where the object is: a member that was named, or a holder of
+    /// the slot that lives.
+    pub(super) fn may_be_known(&self, lives: impl Fn(&ProcessId) -> bool) -> bool {
+        let holders = self.holders.iter().copied();
+        self.members()
+            .chain(holders.filter(|process| lives(process)))
+            .any(|process| !self.strangers.contains(&process))
+    }
+
+    fn members(&self) -> impl Iterator<Item = ProcessId> + '_ {
         self.configuration
             .iter()
             .chain(self.candidates.iter().rev())
             .flat_map(|configuration| configuration.processes())
-            .filter(|process| !self.strangers.contains(process))
-            .take(ASKED_MAX)
-            .collect()
+    }
+
+    /// How many processes are remembered as holders of the slot.
+    pub(super) fn holders(&self) -> usize {
+        self.holders.len()
     }
 
     /// How many replica sets are remembered as candidates.
@@ -305,11 +343,6 @@ impl Place {
         self.search
             .as_ref()
             .map_or(0, |search| search.unheard.len())
-    }
-
-    /// Whether the process said that it knows nothing of the object.
-    pub(super) fn is_stranger(&self, process: &ProcessId) -> bool {
-        self.strangers.contains(process)
     }
 
     /// Whether a call has ended here after this time.

@@ -1,6 +1,5 @@
 //! Where is the primary? Members are asked, then the directory, then everybody.
 
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -11,7 +10,7 @@ use super::call::CallId;
 use super::effects::ClientEffects;
 use super::place::{Learned, Search};
 use super::{Client, ClientConfig};
-use crate::directory::{DirectoryRecord, RECORDS_MAX};
+use crate::directory::{RECORDS_MAX, SlotRecord};
 use crate::message::{Message, Sighting};
 use crate::object::ObjectId;
 use crate::outcome::Cause;
@@ -75,7 +74,7 @@ impl Client {
         }
     }
 
-    /// The directory has records for an object: whoever they name is asked.
+    /// The directory has records of the object's slot: whoever they name is asked.
     pub fn on_directory(
         &mut self,
         now: Instant,
@@ -83,7 +82,6 @@ impl Client {
         records: &[Bytes],
         fx: &mut ClientEffects,
     ) {
-        let limit = self.config.candidates;
         let Some(place) = self
             .places
             .get_mut(&object)
@@ -91,26 +89,14 @@ impl Client {
         else {
             return;
         };
-        for record in records.iter().take(RECORDS_MAX) {
-            let Some(record) = DirectoryRecord::decode(object, record) else {
-                continue;
-            };
-            let candidate = Arc::new(record.configuration);
-            if !place.add_candidate(candidate.clone(), limit) {
-                continue;
-            }
-            place.asked_at = Some(now);
-            for process in candidate
-                .processes()
-                .filter(|process| !place.is_stranger(process))
-            {
-                fx.sends.push((
-                    process,
-                    Message::Where {
-                        object,
-                        suspect: None,
-                    },
-                ));
+        let slot = object.slot();
+        let records = records.iter().take(RECORDS_MAX);
+        let holders = records.filter_map(|record| SlotRecord::decode(slot, record));
+        for process in holders.flat_map(|record| record.holders) {
+            if place.add_holder(process) {
+                place.asked_at = Some(now);
+                let suspect = None;
+                fx.sends.push((process, Message::Where { object, suspect }));
             }
         }
     }
@@ -269,7 +255,7 @@ impl Client {
             && everybody_asked
             && now.since(search.began) >= self.config.not_found_after
             && !place.heard_since(search.began)
-            && place.known().is_empty()
+            && !place.may_be_known(|holder| self.view.process(holder).is_some())
     }
 
     /// Ends the calls on an object that is no more, but for those that a replica will answer.

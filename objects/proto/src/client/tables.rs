@@ -5,6 +5,7 @@ use overlay_proto::Table;
 use super::Client;
 use super::end::SURPLUS_MAX;
 use super::place::{DOUBTED_MAX, Place};
+use crate::directory::HOLDERS_MAX;
 
 impl Client {
     /// How full every table is that others can fill; of the tables that every object called
@@ -21,6 +22,7 @@ impl Client {
                 most(Place::candidates),
                 config.candidates.max(1),
             ),
+            Table::new("place.holders", most(Place::holders), HOLDERS_MAX),
             Table::new("place.strangers", most(Place::strangers), DOUBTED_MAX),
             Table::new("place.down", most(Place::down), DOUBTED_MAX),
             Table::new(

@@ -16,7 +16,7 @@ use overlay_proto::{Duration, LinkDown};
 use self::world::{HANDLE, OBJECT, World, configuration, done, process, reference, returned};
 use super::ClientConfig;
 use crate::caller::{HandleId, Invocation, Parent};
-use crate::directory::DirectoryRecord;
+use crate::directory::{HOLDERS_MAX, SlotRecord};
 use crate::execution::{CallChain, Deferred, RootId};
 use crate::machine::Ticket;
 use crate::message::{Ask, Message, Position, Refusal, Reply, Sighting};
@@ -592,12 +592,8 @@ fn the_directory_finds_an_object_whose_members_all_changed() {
     assert_eq!(world.fx.lookups.first(), Some(&OBJECT));
     let stale = configuration(9, &[7, 8, 9]);
     let records: Vec<Bytes> = [stale, world.object.configuration.clone()]
-        .into_iter()
-        .map(|configuration| DirectoryRecord {
-            object: OBJECT,
-            kind: String::from("Log"),
-            configuration,
-        })
+        .iter()
+        .map(|set| SlotRecord::new(OBJECT.slot(), set.processes()))
         .map(|record| record.encode().unwrap())
         .collect();
     world
@@ -611,7 +607,7 @@ fn the_directory_finds_an_object_whose_members_all_changed() {
     assert_eq!(
         world.outcome(ticket),
         returned(1),
-        "a huge epoch without a member is no obstacle"
+        "a record that names nobody who knows is no obstacle"
     );
     assert_eq!(world.client.place_of(OBJECT).unwrap().epoch.number, 5);
 }
@@ -686,6 +682,49 @@ fn an_object_that_nobody_knows_is_not_found_early() {
         .on_directory_exhausted(world.now, OBJECT, &mut world.fx);
     world.run(3 * SECOND);
     assert_eq!(world.outcome(ticket), Outcome::NotExecuted(Cause::NotFound));
+}
+
+#[test]
+fn a_slot_in_which_nobody_who_lives_knows_the_object_does_not_hold_up_the_answer() {
+    let mut world = World::new();
+    let hosts = (4..=6).map(member).collect();
+    world.client.on_view(MembershipView::new(1, hosts));
+    world.gone.insert(process(9));
+    let ticket = world.invoke(Invocation {
+        target: reference(None),
+        timeout: 30 * SECOND,
+        ..world.invocation(false, 0)
+    });
+    let holders = SlotRecord::new(OBJECT.slot(), [9, 4, 5].map(process));
+    let (now, record) = (world.now, holders.encode().unwrap());
+    let (client, fx) = (&mut world.client, &mut world.fx);
+    client.on_directory(now, OBJECT, &[record.clone(), record], fx);
+    client.on_directory_exhausted(now, OBJECT, fx);
+    world.collect();
+    assert_eq!(world.wire.len(), 3, "each holder is asked once");
+    world.run(3 * SECOND);
+    assert_eq!(world.outcome(ticket), Outcome::NotExecuted(Cause::NotFound));
+}
+
+#[test]
+fn of_many_holders_so_many_are_remembered_as_a_record_has() {
+    let mut world = World::new();
+    let reference = reference(None);
+    world.invoke(Invocation {
+        target: reference,
+        ..world.invocation(false, 0)
+    });
+    for first in (10..200).step_by(HOLDERS_MAX) {
+        let holders = (first..).take(HOLDERS_MAX).map(process);
+        let record = SlotRecord::new(OBJECT.slot(), holders).encode().unwrap();
+        let (now, fx) = (world.now, &mut world.fx);
+        world.client.on_directory(now, OBJECT, &[record], fx);
+        let table = world
+            .client
+            .tables()
+            .find(|one| one.name == "place.holders");
+        assert_eq!(table.map(|one| (one.len, one.cap)), Some((32, HOLDERS_MAX)));
+    }
 }
 
 fn nested(world: &World, ordinal: u32, holds: &[u128]) -> Invocation {

@@ -11,7 +11,7 @@ impl Creations {
         [
             Table::new("creations.open", open, self.limit),
             Table::new("creations.by_object", by_object, self.limit),
-            Table::new("creations.stamps", self.stamps.len(), members),
+            Table::new("creations.stamps", self.dealer.stamps(), members),
         ]
         .into_iter()
     }

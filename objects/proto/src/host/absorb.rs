@@ -177,13 +177,13 @@ impl Host {
     }
 
     pub(super) fn publish(&mut self, object: ObjectId, fx: &mut Effects) {
-        let Some(slot) = self.slots.get(&object) else {
+        if self.slots.get(&object).is_none() {
             return;
-        };
+        }
         self.counters.publishes += 1;
         fx.emit(Event::Publish {
-            object,
-            configuration: slot.replica.configuration().clone(),
+            slot: object.slot(),
+            holders: self.holders_beside(&object),
         });
     }
 

@@ -169,7 +169,7 @@ impl Host {
             tombstones: Tombstones::new(me, timings.tombstones, limits.tombstones),
             silence: Silence::new(timings, limits),
             absent: Absent::default(),
-            strategy: Box::new(RoundRobin::new(0)),
+            strategy: Box::new(RoundRobin),
             lost: Lost::default(),
             repairs: Repairs::default(),
             rebalance: Rebalance::default(),

@@ -1,14 +1,23 @@
-//! Where an object is, is published again and again: those who keep the record come and go, and
-//! records expire.
+//! Where objects are, is published again and again: those who keep the records come and go, and
+//! records expire. There is one for each slot of ids, so their number has a limit.
+
+use alloc::vec::Vec;
+
+use overlay_proto::ProcessId;
 
 use super::Host;
 use super::effects::Effects;
-use crate::object::ObjectId;
+use crate::directory::SlotRecord;
+use crate::object::{ObjectId, Slot};
 
-/// Parts of the period in which each object of this primary is published once.
+/// Parts of the period in which each slot with an object of this primary is published once.
 pub(crate) const PARTS: u32 = 20;
-/// Objects published again in one part. With more, the period becomes longer.
-const AT_ONCE_MAX: usize = 256;
+/// Slots published again in one part. With more, the period becomes longer: for all slots three
+/// times as long, which is half of a record's life.
+const AT_ONCE_MAX: usize = 1_024;
+/// Objects of a slot that are looked at for its holders. Of further ones only that for whose sake
+/// the slot is published counts.
+const SLOT_OBJECTS_MAX: usize = 256;
 
 impl Host {
     /// Whether there is anything to publish again, or to ask about.
@@ -17,19 +26,40 @@ impl Host {
         self.slots.len() > 0
     }
 
-    /// Publishes the next part of the objects of which this process is the primary.
+    /// Publishes the next part of the slots with objects of which this process is the primary.
     pub fn republish(&mut self, fx: &mut Effects) {
         let me = self.world.me;
-        let (objects, part) = (self.slots.count_of(&me), self.republished.part as usize);
-        let until = |part: usize| objects * part / PARTS as usize;
+        let slots_at_most = self.slots.count_of(&me).min(Slot::COUNT);
+        let part = self.republished.part as usize;
+        let until = |part: usize| slots_at_most * part / PARTS as usize;
         let share = until(part + 1) - until(part);
         self.republished.part = (self.republished.part + 1) % PARTS;
-        for _ in 0..share.min(AT_ONCE_MAX) {
-            self.republished.last = self.slots.next_of(&me, self.republished.last);
-            if let Some(object) = self.republished.last {
-                self.publish(object, fx);
-            }
+        if part == 0 {
+            self.republished.first = None;
         }
+        for _ in 0..share.min(AT_ONCE_MAX) {
+            let last = self.republished.last.map(|slot| *slot.ids().end());
+            let Some(object) = self.slots.next_of(&me, last) else {
+                return;
+            };
+            let slot = object.slot();
+            if self.republished.first == Some(slot) {
+                return;
+            }
+            self.republished.first.get_or_insert(slot);
+            self.republished.last = Some(slot);
+            self.publish(object, fx);
+        }
+    }
+
+    /// Who holds this object, and others of its slot whose primary this process is.
+    pub(super) fn holders_beside(&self, object: &ObjectId) -> Vec<ProcessId> {
+        let (me, slot) = (self.world.me, object.slot());
+        let others = self.slots.range_of(&me, slot.ids());
+        let objects = core::iter::once(object).chain(others.take(SLOT_OBJECTS_MAX));
+        let replicas = objects.filter_map(|one| self.replica(one));
+        let members = replicas.flat_map(|replica| replica.configuration().processes());
+        SlotRecord::new(slot, core::iter::once(me).chain(members)).holders
     }
 }
 
@@ -37,6 +67,8 @@ impl Host {
 #[derive(Debug, Default)]
 pub(super) struct Republished {
     part: u32,
-    /// The object that was published again last.
-    last: Option<ObjectId>,
+    /// The slot that was published again first in this period.
+    first: Option<Slot>,
+    /// The slot that was published again last.
+    last: Option<Slot>,
 }

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use core::ops::Bound;
+use core::ops::{Bound, RangeInclusive};
 
 use overlay_proto::{Instant, ProcessId, Table};
 
@@ -166,6 +166,18 @@ impl Slots {
                 .next()
         };
         after.and_then(beyond).or_else(|| objects.first()).copied()
+    }
+
+    /// Objects with this primary whose ids are in a range, in order.
+    pub(crate) fn range_of(
+        &self,
+        primary: &ProcessId,
+        ids: RangeInclusive<ObjectId>,
+    ) -> impl Iterator<Item = &ObjectId> {
+        let objects = self.by_primary.get(primary);
+        objects
+            .into_iter()
+            .flat_map(move |one| one.range(ids.clone()))
     }
 
     /// The replica that comes after another one; after the last the first.

@@ -1,10 +1,18 @@
-//! What a process says of an object: its place, and what its primary does not know.
+//! What a process says of an object, its place and what its primary does not know, and of others.
+
+use overlay_proto::view::MembershipView;
 
 use super::Objects;
 use crate::message::{Description, Sighting};
 use crate::object::ObjectId;
 
 impl Objects {
+    /// The membership view that this process was shown last.
+    #[must_use]
+    pub const fn view(&self) -> &MembershipView {
+        &self.view
+    }
+
     /// What this process knows of an object's place: its replica's, its tombstone's, or nothing.
     #[must_use]
     pub fn sighting(&self, object: &ObjectId) -> Sighting {

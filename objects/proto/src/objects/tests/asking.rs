@@ -28,7 +28,26 @@ impl Cluster {
     pub(super) fn begin_create(&mut self, node: usize, initial: u64) -> (Ticket, HandleId) {
         let ticket = self.ticket();
         let handle = HandleId(ticket.0);
+        let creation = self.creation(handle, initial);
+        self.command(node, Command::Create { ticket, creation });
+        (ticket, handle)
+    }
+
+    /// Makes a number under a given id, on these nodes or where it is dealt.
+    pub(super) fn create_as(&mut self, node: usize, id: ObjectId, members: Option<&[usize]>) {
+        let ticket = self.ticket();
+        let process = |one: &usize| self.nodes[*one].process;
         let creation = Creation {
+            id: Some(id),
+            members: members.map(|members| members.iter().map(process).collect()),
+            ..self.creation(HandleId(ticket.0), 0)
+        };
+        self.command(node, Command::Create { ticket, creation });
+        self.run_until("an object is made", |c| c.created(node, ticket).is_some());
+    }
+
+    fn creation(&self, handle: HandleId, initial: u64) -> Creation {
+        Creation {
             kind: KIND.to_string(),
             kind_version: 1,
             mode: self.mode,
@@ -38,9 +57,7 @@ impl Cluster {
             members: None,
             handle,
             timeout: Duration::from_secs(10),
-        };
-        self.command(node, Command::Create { ticket, creation });
-        (ticket, handle)
+        }
     }
 
     /// Makes a number and waits for it.

@@ -23,7 +23,7 @@ use crate::execution::Executed;
 use crate::machine::{Command, Event, Ticket, Timer};
 use crate::message::Message;
 use crate::mode::Mode;
-use crate::object::{Configuration, ObjectId};
+use crate::object::{ObjectId, Slot};
 use crate::objects::Objects;
 use crate::reads::Reads;
 use crate::reference::RawRef;
@@ -93,7 +93,8 @@ pub(super) struct Cluster {
     pub(super) messages: BTreeMap<(usize, usize), u64>,
     pub(super) directory: bool,
     pub(super) mutation: Option<Mutation>,
-    pub(super) published: BTreeMap<ObjectId, BTreeSet<Configuration>>,
+    /// What the directory was told of each slot, the newest last.
+    pub(super) published: BTreeMap<Slot, Vec<Vec<ProcessId>>>,
     pub(super) executor: Numbers,
     pub(super) mode: Mode,
     pub(super) relays: BTreeMap<Ticket, Relay>,
@@ -424,12 +425,9 @@ impl Cluster {
     fn event(&mut self, node: usize, event: Event) {
         match &event {
             Event::Execute(execution) => self.execute(node, execution.clone()),
-            Event::Publish {
-                object,
-                configuration,
-            } => {
-                let sets = self.published.entry(*object).or_default();
-                sets.insert(configuration.clone());
+            Event::Publish { slot, holders } => {
+                let told = self.published.entry(*slot).or_default();
+                told.push(holders.clone());
             }
             Event::Lookup(object) => self.look_up(node, *object),
             Event::Announce(content) => {

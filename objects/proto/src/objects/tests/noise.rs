@@ -14,12 +14,11 @@ use rand::seq::IndexedRandom;
 
 use super::cluster::{Cluster, State};
 use crate::caller::HandleId;
-use crate::directory::DirectoryRecord;
+use crate::directory::SlotRecord;
 use crate::frame;
 use crate::machine::{Command, Event, Ticket};
 use crate::message::{Message, StateChange};
 use crate::mode::Mode;
-use crate::object::Configuration;
 use crate::reads::Reads;
 use crate::reference::RawRef;
 
@@ -142,12 +141,11 @@ fn altered_references_and_directory_records_do_no_harm() {
         .iter()
         .map(|one| serde_json::to_vec(one).unwrap())
         .collect();
-    let record = |one: &RawRef| DirectoryRecord {
-        object: one.id,
-        kind: one.kind_name(),
-        configuration: Configuration::clone(one.configuration.as_deref().unwrap()),
+    let record = |one: &RawRef| {
+        let set = one.configuration.as_deref().unwrap();
+        SlotRecord::new(one.id.slot(), set.processes())
     };
-    let records: Vec<DirectoryRecord> = made.iter().map(record).collect();
+    let records: Vec<SlotRecord> = made.iter().map(record).collect();
     let encoded: Vec<Vec<u8>> = records
         .iter()
         .map(|one| one.encode().unwrap().to_vec())
@@ -161,9 +159,9 @@ fn altered_references_and_directory_records_do_no_harm() {
                 assert_eq!(serde_json::from_slice::<RawRef>(&again).unwrap(), reference);
             }
             let bytes = noisy(&mut dice, &encoded);
-            if let Some(record) = DirectoryRecord::decode(made[0].id, &bytes) {
+            if let Some(record) = SlotRecord::decode(made[0].id.slot(), &bytes) {
                 let again = record.encode();
-                let back = again.and_then(|bytes| DirectoryRecord::decode(record.object, &bytes));
+                let back = again.and_then(|bytes| SlotRecord::decode(record.slot, &bytes));
                 assert_eq!(back, Some(record));
             }
         }

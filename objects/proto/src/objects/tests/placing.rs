@@ -2,11 +2,12 @@
 
 use alloc::vec::Vec;
 
-use overlay_proto::Duration;
+use overlay_proto::{Duration, ProcessId};
 
 use super::cluster::{Cluster, Node};
 use crate::config::Timings;
 use crate::machine::{Command, Event};
+use crate::object::{ObjectId, Slot};
 use crate::outcome::{Cause, Outcome};
 
 #[test]
@@ -68,7 +69,7 @@ fn an_idle_object_is_published_again_by_its_primary_alone() {
         let primary = cluster.nodes.iter().position(is_primary);
         for (index, node) in cluster.nodes.iter().enumerate() {
             let published = node.events.iter().filter(
-                |event| matches!(event, Event::Publish { object: one, .. } if *one == object),
+                |event| matches!(event, Event::Publish { slot, .. } if *slot == object.slot()),
             );
             let times = published.count();
             assert!(
@@ -82,6 +83,68 @@ fn an_idle_object_is_published_again_by_its_primary_alone() {
         }
     }
     assert!(cluster.is_idle());
+}
+
+#[test]
+fn objects_are_dealt_to_the_slots_in_turn_and_a_slot_lives_in_one_place_whoever_made_it() {
+    let mut cluster = Cluster::new(4, 7);
+    let made: Vec<ObjectId> = (0..9).map(|_| cluster.create(0, 7).0.id).collect();
+    for two in made.windows(2) {
+        assert_eq!(two[1].slot(), two[0].slot().next());
+    }
+    for object in made {
+        let same_slot = ObjectId::in_slot(object.slot(), 77);
+        cluster.create_as(5, same_slot, None);
+        assert_eq!(cluster.members(same_slot), cluster.members(object));
+    }
+}
+
+fn publications(cluster: &Cluster, node: usize) -> Vec<(Slot, Vec<ProcessId>)> {
+    let events = cluster.nodes[node].events.iter();
+    let published = events.filter_map(|event| match event {
+        Event::Publish { slot, holders } => Some((*slot, holders.clone())),
+        _ => None,
+    });
+    published.collect()
+}
+
+#[test]
+fn a_slot_is_published_with_the_members_of_all_its_objects_here() {
+    let mut cluster = Cluster::new(5, 7);
+    let slot = Slot(0xab_cd);
+    cluster.create_as(0, ObjectId::in_slot(slot, 5), Some(&[2, 3, 4]));
+    cluster.create_as(0, ObjectId::in_slot(slot, 1), Some(&[2, 5, 6]));
+    cluster.create_as(0, ObjectId::in_slot(slot.next(), 1), Some(&[2, 0, 1]));
+    cluster.create_as(0, ObjectId::in_slot(slot, 9), Some(&[1, 2, 3]));
+    let holders = |nodes: &[usize]| -> Vec<ProcessId> {
+        let processes = nodes.iter().map(|node| cluster.nodes[*node].process);
+        processes.collect()
+    };
+    let published = publications(&cluster, 2);
+    assert_eq!(published[0], (slot, holders(&[2, 3, 4])));
+    assert_eq!(published[1], (slot, holders(&[2, 5, 6, 3, 4])));
+    assert_eq!(published[2], (slot.next(), holders(&[2, 0, 1])));
+    assert_eq!(published.len(), 3);
+    assert_eq!(publications(&cluster, 1), [(slot, holders(&[1, 2, 3]))]);
+}
+
+#[test]
+fn many_objects_of_one_slot_are_published_again_as_one() {
+    let mut cluster = Cluster::new(6, 3);
+    for random in 0..50 {
+        cluster.create_as(0, ObjectId::in_slot(Slot(8), random), Some(&[0, 1, 2]));
+    }
+    cluster.create_as(0, ObjectId::in_slot(Slot(9), 0), Some(&[0, 1, 2]));
+    cluster.run(Duration::from_secs(5));
+    for period in 0..3 {
+        cluster.nodes[0].events.clear();
+        cluster.run(Timings::default().republish);
+        let slots: Vec<Slot> = publications(&cluster, 0)
+            .into_iter()
+            .map(|(slot, _)| slot)
+            .collect();
+        assert_eq!(slots, [Slot(8), Slot(9)], "period {period}");
+    }
 }
 
 #[test]

@@ -1,16 +1,15 @@
 //! What the drivers of a cluster's nodes do: run calls, and look objects up in the directory.
 
-use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 use overlay_proto::{Duration, Input};
 
-use super::cluster::{Cluster, Happening, KIND, number, read};
+use super::cluster::{Cluster, Happening, number, read};
 use super::executor::Started;
 use crate::caller::{HandleId, Parent};
-use crate::directory::DirectoryRecord;
+use crate::directory::SlotRecord;
 use crate::execution::{CallChain, Executed, Execution, Ran};
 use crate::machine::Command;
 use crate::object::ObjectId;
@@ -24,18 +23,11 @@ pub(super) struct Relay {
 
 impl Cluster {
     pub(super) fn look_up(&mut self, node: usize, object: ObjectId) {
-        let sets = self.published.get(&object).filter(|_| self.directory);
-        let records: Vec<Bytes> = sets
-            .into_iter()
-            .flatten()
-            .filter_map(|configuration| {
-                let record = DirectoryRecord {
-                    object,
-                    kind: String::from(KIND),
-                    configuration: configuration.clone(),
-                };
-                record.encode()
-            })
+        let slot = object.slot();
+        let told = self.published.get(&slot).filter(|_| self.directory);
+        let told = told.into_iter().flatten().rev();
+        let records: Vec<Bytes> = told
+            .filter_map(|holders| SlotRecord::new(slot, holders.clone()).encode())
             .collect();
         let at = self.now + Duration::from_millis(30);
         for command in [
