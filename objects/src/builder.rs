@@ -41,10 +41,16 @@ impl Node {
             kinds: Ok(KindTable::default()),
             labels: Vec::new(),
             config: ObjectsConfig::default(),
-            threads: 1,
+            threads: spare_processors(),
             on_lost: None,
         }
     }
+}
+
+/// Processors besides one for the network, at least 1.
+fn spare_processors() -> usize {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    processors.saturating_sub(1).max(1)
 }
 
 impl Builder {
@@ -72,8 +78,8 @@ impl Builder {
         self
     }
 
-    /// Threads that run the methods of hosted objects, at least 1, the default. All calls of
-    /// one object run on one thread.
+    /// Threads that run the methods of hosted objects, at least 1. Default: one less than there
+    /// are processors, and 1 with one or two. All calls of one object run on one thread.
     pub fn executor_threads(mut self, threads: usize) -> Self {
         self.threads = threads.max(1);
         self

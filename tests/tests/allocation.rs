@@ -126,7 +126,7 @@ fn call() -> Message {
 fn frames() -> Vec<Vec<u8>> {
     let value = Value {
         mode: Mode::Strong,
-        kind: String::from("Counter"),
+        kind: "Counter".into(),
         kind_version: 1,
         factor: 3,
         state: Bytes::from_static(b"state"),

@@ -145,8 +145,20 @@ const BOUNDS: &[(&str, Fields)] = &[
             ("jobs", Limit("objects")),
             ("queue", Limit("objects")),
             ("missed", Limit("objects")),
+            ("scan", Limit("objects")),
             ("shadowed", Limit("objects")),
             ("contacts", Because("learners of the changes under way")),
+        ],
+    ),
+    (
+        "objects/proto/src/host/returned.rs",
+        &[("after", Limit("RETURNED_MAX"))],
+    ),
+    (
+        "objects/proto/src/host/shared.rs",
+        &[
+            ("sets", Limit("SHARED_MAX")),
+            ("kinds", Limit("SHARED_MAX")),
         ],
     ),
     (
@@ -165,6 +177,7 @@ const BOUNDS: &[(&str, Fields)] = &[
             ("by_primary", Limit("objects")),
             ("busy", Limit("objects")),
             ("weak_primaries", Limit("objects")),
+            ("awake", Limit("AWAKE_MAX")),
         ],
     ),
     (
@@ -205,8 +218,15 @@ const BOUNDS: &[(&str, Fields)] = &[
         &[("local", Limit("LOCAL_MAX"))],
     ),
     (
+        "objects/proto/src/reach.rs",
+        &[("unreached", Limit("UNREACHED_MAX"))],
+    ),
+    (
         "objects/proto/src/register/candidate.rs",
-        &[("promises", Limit("MEMBERS_MAX"))],
+        &[
+            ("promises", Limit("MEMBERS_MAX")),
+            ("askers", Limit("ASKERS_MAX")),
+        ],
     ),
     (
         "objects/proto/src/register/expiry.rs",

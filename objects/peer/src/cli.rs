@@ -101,10 +101,7 @@ pub fn main(kinds: impl FnOnce(Builder) -> Builder) -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .init();
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("cannot start the runtime: {error}");
@@ -112,6 +109,20 @@ pub fn main(kinds: impl FnOnce(Builder) -> Builder) -> ExitCode {
         }
     };
     runtime.block_on(dispatch(cli, kinds)).into()
+}
+
+/// One thread for the network where there are two processors, because two wake each other up more
+/// than they work; else all but one, which is left to methods.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut builder = if processors > 2 {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(processors - 1);
+        builder
+    } else {
+        tokio::runtime::Builder::new_current_thread()
+    };
+    builder.enable_all().build()
 }
 
 async fn dispatch(cli: Cli, kinds: impl FnOnce(Builder) -> Builder) -> Exit {

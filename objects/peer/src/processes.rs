@@ -52,7 +52,7 @@ impl Process {
     ) -> Result<Self, String> {
         command.args(arguments).arg("--json").kill_on_drop(true);
         command
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::inherit());
         if std::env::var_os("RUST_LOG").is_none() {

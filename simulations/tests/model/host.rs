@@ -285,7 +285,8 @@ fn propose(replica: &mut Replica, env: &mut Env<'_>, fx: &mut Effects) {
         .rev()
         .map(process)
         .find(|member| *member != env.me);
-    for member in &mut next.members {
+    let mut members = next.members.to_vec();
+    for member in &mut members {
         if Some(member.process) == leaver {
             *member = Member {
                 process: process(MEMBERS),
@@ -293,6 +294,7 @@ fn propose(replica: &mut Replica, env: &mut Env<'_>, fx: &mut Effects) {
             };
         }
     }
+    next.members = members.into();
     if let Some(first) = next.index_of(&env.me) {
         // Refused while the newcomer is not in step: then nothing has happened.
         let _refused = replica.propose(env, next, first, fx);

@@ -47,7 +47,7 @@ pub(crate) fn creation() -> RegisterMessage {
         seal: None,
     };
     let value = Value {
-        kind: KIND.to_owned(),
+        kind: KIND.into(),
         kind_version: 1,
         factor: 3,
         mode: Mode::Strong,

@@ -162,6 +162,7 @@ pub(crate) async fn host(
     args: &RunArgs,
     own: impl FnOnce(Builder) -> Builder,
 ) -> Exit {
+    std::thread::spawn(end_with_parent);
     let kinds = |builder| {
         own(builder)
             .host::<kinds::Payload>()
@@ -171,8 +172,15 @@ pub(crate) async fn host(
     commands::run::run(global, args, kinds).await
 }
 
+/// A benchmark that is killed leaves no hosts behind: it held the other end of their input.
+fn end_with_parent() {
+    std::io::copy(&mut std::io::stdin(), &mut std::io::sink()).ok();
+    std::process::exit(0);
+}
+
 /// The process at the other end of the bare stream.
 pub(crate) async fn bare_server() -> Exit {
+    std::thread::spawn(end_with_parent);
     match bare::serve().await {
         Ok(()) => Exit::Success,
         Err(error) => {

@@ -181,11 +181,8 @@ impl Client {
         search.rounds = search.rounds.saturating_add(1);
         search.answered = false;
         let suspect = search.suspect;
-        for process in &known {
-            if reached.contains(process) {
-                fx.sends
-                    .push((*process, Message::Where { object, suspect }));
-            }
+        for process in reached {
+            fx.sends.push((process, Message::Where { object, suspect }));
         }
         let may_look_up = place
             .lookup_at

@@ -1,5 +1,6 @@
 //! Runs a replica and takes in what it did.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
@@ -26,7 +27,9 @@ impl Host {
     ) -> Option<R> {
         let slot = self.slots.get_mut(&object)?;
         let mut out = core::mem::take(&mut self.spare);
-        let result = act(&mut slot.replica, &mut self.world.env(now), &mut out);
+        let env = &mut self.world.env(now);
+        slot.replica.wake(env);
+        let result = act(&mut slot.replica, env, &mut out);
         self.absorb(now, object, out, fx);
         Some(result)
     }
@@ -39,7 +42,7 @@ impl Host {
         mut out: register::Effects,
         fx: &mut Effects,
     ) {
-        self.slots.refresh(&object);
+        self.slots.refresh(now, &object);
         let reach = &mut self.world.reach;
         if reach.is_whole() {
             fx.sends.append(&mut out.sends);
@@ -58,7 +61,10 @@ impl Host {
 
     fn note(&mut self, now: Instant, object: ObjectId, note: Note, fx: &mut Effects) {
         match note {
-            Note::Installed(_) => self.counters.installs += 1,
+            Note::Installed(_) => {
+                self.counters.installs += 1;
+                self.slots.share(&object);
+            }
             Note::BecamePrimary(Activation::Created) => {
                 self.attention.insert(object);
                 self.publish(object, fx);
@@ -162,12 +168,12 @@ impl Host {
         let Some(slot) = self.slots.get_mut(&object) else {
             return;
         };
-        let epoch = Some(configuration.epoch);
+        let epoch = configuration.epoch;
         let is_ours = slot.replica.is_primary() && *slot.replica.configuration() == configuration;
-        if slot.announced == epoch || !is_ours {
+        if slot.announced.as_deref() == Some(&epoch) || !is_ours {
             return;
         }
-        slot.announced = epoch;
+        slot.announced = Some(Box::new(epoch));
         self.counters.reconfigurations += 1;
         fx.emit(Event::Reconfigured {
             object,

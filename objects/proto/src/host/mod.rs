@@ -21,6 +21,7 @@ mod repair;
 mod republish;
 mod returned;
 mod route;
+mod shared;
 mod silence;
 mod slots;
 mod storm;

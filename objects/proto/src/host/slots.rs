@@ -1,17 +1,25 @@
 //! The replicas at this process and the indices that keep idle ones free of cost.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::{Bound, RangeInclusive};
 
 use overlay_proto::{Instant, ProcessId, Table};
 
+use crate::host::shared::Shared;
 use crate::object::{Epoch, ObjectId};
 use crate::register::Replica;
 
 /// Replicas that wait for time to pass and are looked at with one tick; more take turns.
 const BUSY_AT_ONCE: usize = 2_048;
+
+/// Primaries that do not rest while nothing is called, and those that something keeps awake.
+const AWAKE_MAX: usize = 16_384;
+
+/// So many are looked at with one input whether they may rest: fewer cannot come to do so.
+const RESTS_AT_ONCE: usize = 2;
 
 /// One replica and what the host remembers about it.
 #[derive(Debug)]
@@ -19,10 +27,14 @@ pub(crate) struct Slot {
     /// The record.
     pub(crate) replica: Replica,
     /// The last epoch that was announced as a new replica set.
-    pub(crate) announced: Option<Epoch>,
+    pub(crate) announced: Option<Box<Epoch>>,
     /// When this backup last stood for primary, and when it first doubted the one before.
-    pub(crate) stood: Option<Stood>,
-    primary: Option<ProcessId>,
+    pub(crate) stood: Option<Box<Stood>>,
+    primary: Option<Arc<ProcessId>>,
+    /// It is among the primaries that do not rest.
+    awake: bool,
+    /// It was called since it was last looked at whether it may rest.
+    used: bool,
 }
 
 /// An attempt to become primary.
@@ -39,7 +51,10 @@ pub(crate) struct Stood {
 pub(crate) struct Slots {
     /// Boxed: a map moves its neighbours with each that comes or goes, and is never full.
     map: BTreeMap<ObjectId, Box<Slot>>,
-    by_primary: BTreeMap<ProcessId, BTreeSet<ObjectId>>,
+    by_primary: BTreeMap<Arc<ProcessId>, BTreeSet<ObjectId>>,
+    /// Primaries that do not rest, the longest unused first.
+    awake: VecDeque<ObjectId>,
+    shared: Shared,
     busy: BTreeSet<ObjectId>,
     /// The busy ones whose turn it is.
     turn: Vec<ObjectId>,
@@ -55,13 +70,19 @@ impl Slots {
     }
 
     /// How full its tables are, if `objects` may be held here.
-    pub(crate) fn tables(&self, objects: usize) -> [Table; 4] {
+    pub(crate) fn tables(&self, objects: usize) -> [Table; 7] {
         let (replicas, primaries) = (self.map.len(), self.by_primary.len());
+        let [sets, kinds] = self.shared.tables();
+        // Some may be of replicas that are gone.
+        let awake = objects.saturating_add(AWAKE_MAX);
         [
             Table::new("replicas", replicas, objects),
             Table::new("replicas.by_primary", primaries, objects),
             Table::new("replicas.busy", self.busy.len(), objects),
             Table::new("replicas.weak", self.weak_primaries.len(), objects),
+            Table::new("replicas.awake", self.awake.len(), awake),
+            sets,
+            kinds,
         ]
     }
 
@@ -88,6 +109,8 @@ impl Slots {
             announced: None,
             stood: None,
             primary: None,
+            awake: false,
+            used: false,
         };
         self.remove(&object);
         self.map.insert(object, Box::new(slot));
@@ -104,8 +127,52 @@ impl Slots {
         }
     }
 
+    /// Lets a replica share what it has in common with others.
+    pub(crate) fn share(&mut self, object: &ObjectId) {
+        if let Some(slot) = self.map.get_mut(object) {
+            self.shared.share(&mut slot.replica);
+        }
+    }
+
     /// Brings the indices up to date after the replica changed.
-    pub(crate) fn refresh(&mut self, object: &ObjectId) {
+    pub(crate) fn refresh(&mut self, now: Instant, object: &ObjectId) {
+        self.index(object);
+        self.keep_awake(object);
+        for _ in 0..RESTS_AT_ONCE {
+            if self.awake.len() > AWAKE_MAX {
+                self.let_rest(now);
+            }
+        }
+    }
+
+    /// A primary that is called is not to rest soon.
+    fn keep_awake(&mut self, object: &ObjectId) {
+        let Some(slot) = self.map.get_mut(object) else {
+            return;
+        };
+        slot.used = true;
+        if !slot.awake && slot.replica.is_awake() {
+            slot.awake = true;
+            self.awake.push_back(*object);
+        }
+    }
+
+    /// Lets the primary rest that was longest unused, unless it was used since, or is busy.
+    fn let_rest(&mut self, now: Instant) {
+        let Some(object) = self.awake.pop_front() else {
+            return;
+        };
+        let Some(slot) = self.map.get_mut(&object).filter(|slot| slot.awake) else {
+            return;
+        };
+        let used = core::mem::take(&mut slot.used);
+        slot.awake = slot.replica.is_awake() && (used || !slot.replica.rest(now));
+        if slot.awake {
+            self.awake.push_back(object);
+        }
+    }
+
+    fn index(&mut self, object: &ObjectId) {
         let Some(slot) = self.map.get_mut(object) else {
             return;
         };
@@ -120,15 +187,18 @@ impl Slots {
             self.weak_primaries.remove(object);
         }
         let primary = slot.replica.believed_primary();
-        let before = slot.primary;
-        if primary == before {
+        if primary.as_ref() == slot.primary.as_deref() {
             return;
         }
-        slot.primary = primary;
+        let known = primary.map(|primary| match self.by_primary.get_key_value(&primary) {
+            Some((known, _)) => known.clone(),
+            None => Arc::new(primary),
+        });
+        let before = core::mem::replace(&mut slot.primary, known.clone());
         if let Some(before) = before {
             self.unlist(object, &before);
         }
-        if let Some(primary) = primary {
+        if let Some(primary) = known {
             self.by_primary.entry(primary).or_default().insert(*object);
         }
     }
@@ -206,7 +276,7 @@ impl Slots {
 
     /// Every process that is believed to be some object's primary.
     pub(crate) fn primaries(&self) -> impl Iterator<Item = &ProcessId> {
-        self.by_primary.keys()
+        self.by_primary.keys().map(Arc::as_ref)
     }
 
     /// Replicas in which something waits for time to pass.
@@ -255,7 +325,14 @@ impl Slots {
         for (object, slot) in &self.map {
             slot.replica.check_invariants();
             assert_eq!(slot.replica.object(), *object);
-            assert_eq!(slot.primary, slot.replica.believed_primary());
+            assert_eq!(
+                slot.primary.as_deref().copied(),
+                slot.replica.believed_primary()
+            );
+            assert!(
+                slot.awake || !slot.replica.is_awake(),
+                "awake and not listed"
+            );
             assert_eq!(self.busy.contains(object), slot.replica.wants_tick());
         }
     }
@@ -268,5 +345,15 @@ impl Slots {
         if objects.is_empty() {
             self.by_primary.remove(primary);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Slot;
+
+    #[test]
+    fn an_idle_replica_is_small() {
+        assert!(size_of::<Slot>() <= 320, "{} bytes", size_of::<Slot>());
     }
 }

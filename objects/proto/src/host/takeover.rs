@@ -1,5 +1,6 @@
 //! When a backup stands for primary: after a silence that a majority of its set confirms.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use overlay_proto::{Duration, Instant, LinkDown, ProcessId};
@@ -192,6 +193,7 @@ impl Host {
         };
         let lately = slot
             .stood
+            .as_ref()
             .is_some_and(|stood| now.since(stood.at) < STAND_AGAIN);
         let in_turn = rank(slot.replica.configuration(), me, primary).is_some_and(|it| it <= turn);
         let due = stands_after(&slot.replica, me, primary, &finding, timings)
@@ -201,7 +203,7 @@ impl Host {
         }
         let doubted = finding.since;
         if let Some(slot) = self.slots.get_mut(&object) {
-            slot.stood = Some(Stood { at: now, doubted });
+            slot.stood = Some(Box::new(Stood { at: now, doubted }));
         }
         self.with(now, object, fx, |replica, env, out| replica.stand(env, out));
     }
@@ -214,12 +216,13 @@ impl Host {
         };
         let lately = slot
             .stood
+            .as_ref()
             .is_some_and(|stood| now.since(stood.at) < STAND_AGAIN);
         if lately || !slot.replica.gave_up() {
             return;
         }
-        let doubted = slot.stood.map_or(now, |stood| stood.doubted);
-        slot.stood = Some(Stood { at: now, doubted });
+        let doubted = slot.stood.as_ref().map_or(now, |stood| stood.doubted);
+        slot.stood = Some(Box::new(Stood { at: now, doubted }));
         self.with(now, object, fx, |replica, env, out| replica.stand(env, out));
     }
 

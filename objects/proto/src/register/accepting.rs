@@ -6,6 +6,7 @@ use crate::message::{Change, RegisterMessage, Sighting};
 use crate::object::{Ballot, Configuration, Epoch, ObjectId, Version};
 use crate::register::candidate::EXPECT;
 use crate::register::finish::first_ballot;
+use crate::register::member_set::MemberSet;
 use crate::register::record::{Held, Record, well_formed};
 use crate::register::{Activation, Effects, Env, Mutation, Note, Replica, Role, Tombstone, floor};
 
@@ -196,7 +197,7 @@ impl Replica {
                 let record = Record::empty(configuration, Some(index), stamp);
                 self.replace(env, record, fx);
             }
-        } else if configuration != self.record.configuration || self.record.index.is_none() {
+        } else if configuration != *self.record.configuration || self.record.index.is_none() {
             return;
         }
         if ballot >= self.record.promised
@@ -262,7 +263,7 @@ impl Replica {
             return;
         }
         if let Change::Full { configuration, .. } = &change
-            && *configuration != self.record.configuration
+            && *configuration != *self.record.configuration
         {
             return;
         }
@@ -315,7 +316,7 @@ impl Replica {
         self.end_grant(env, true);
         self.report_lost(&record.configuration, fx);
         let sighting = Sighting::Member {
-            configuration: record.configuration.clone(),
+            configuration: (*record.configuration).clone(),
             primary: Some(record.promised.member).filter(|_| record.promised.round > 0),
         };
         self.step_down(&sighting, fx);
@@ -324,7 +325,7 @@ impl Replica {
         self.sealed_since = None;
         self.heard_primary = false;
         self.tries = 0;
-        self.forgotten.clear();
+        self.forgotten = MemberSet::EMPTY;
         if record.accepted.is_none() {
             fx.notes.push(Note::Installed(record.epoch()));
         }

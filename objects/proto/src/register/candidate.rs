@@ -27,7 +27,7 @@ const STAND_MAX: Duration = Duration::from_secs(5);
 const PREPARE_MAX: Duration = Duration::from_secs(1);
 
 /// How often a member stands by itself, without a success or a reason from outside.
-const TRIES: u32 = 6;
+const TRIES: u8 = 6;
 
 /// How long a candidate that met a higher ballot waits for that one's primary; up to 400 ms more.
 const BACKOFF: Duration = Duration::from_millis(200);
@@ -192,7 +192,7 @@ impl Replica {
                 continue;
             }
             let prepare = RegisterMessage::Prepare {
-                configuration: self.record.configuration.clone(),
+                configuration: (*self.record.configuration).clone(),
                 ballot: candidate.ballot,
                 accepted: self.record.newest(),
             };
@@ -356,11 +356,11 @@ impl Replica {
             self.try_standing(env, fx);
             return;
         }
-        let (Some(since), Some(index)) = (self.sealed_since, self.record.index) else {
+        let (Some(since), Some(index)) = (self.sealed_since.as_deref(), self.record.index) else {
             return;
         };
-        if env.now.since(since) >= SEALED_FOR + SEALED_RANK * u32::from(index) {
-            self.sealed_since = Some(env.now);
+        if env.now.since(*since) >= SEALED_FOR + SEALED_RANK * u32::from(index) {
+            self.sealed_since = Some(Box::new(env.now));
             self.stand(env, fx);
         }
     }

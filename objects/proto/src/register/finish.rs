@@ -9,6 +9,7 @@ use overlay_proto::{Duration, Instant, ProcessId};
 use crate::message::{Change, RegisterMessage, Sighting, Status, Value};
 use crate::object::{Ballot, Configuration, Epoch, Version};
 use crate::register::candidate::EXPECT;
+use crate::register::member_set::MemberSet;
 use crate::register::record::{Held, Record};
 use crate::register::{Activation, Effects, Env, Note, Replica, floor, quorum};
 
@@ -68,7 +69,7 @@ impl Replica {
         let mut value = held.value.clone();
         value.status = Status::Live;
         let finish = Finish {
-            old: self.record.configuration.clone(),
+            old: (*self.record.configuration).clone(),
             next: next.clone(),
             first_primary,
             version: held.version,
@@ -112,7 +113,7 @@ impl Replica {
         self.sealed_since = None;
         self.heard_primary = false;
         self.tries = 0;
-        self.forgotten.clear();
+        self.forgotten = MemberSet::EMPTY;
         fx.notes.push(Note::Installed(finish.next.epoch));
     }
 
@@ -216,7 +217,7 @@ impl Replica {
         let mut value = held.value.clone();
         value.status = Status::Live;
         let finish = Finish {
-            old: self.record.configuration.clone(),
+            old: (*self.record.configuration).clone(),
             next: next.clone(),
             first_primary,
             version: held.version,

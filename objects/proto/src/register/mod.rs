@@ -6,7 +6,7 @@
 //!
 //! [`Replica`] reacts to messages (`accepting`), stands (`candidate`), admits calls (`requests`,
 //! `queue`), runs them (`plan`, `batch`, `maker`), ships what came of them (`round`, `ship`), runs
-//! what others shipped (`replay`), forgets (`expiry`) and moves to other replica sets
+//! what others shipped (`replay`), rests (`rest`), forgets (`expiry`) and moves to other replica sets
 //! (`reconfigure`, `finish`). `record` has the acceptor's rules, `tombstone` and `floor` those by
 //! which an epoch that was left stays left; `lease` says when a read need not ask and a promise
 //! must wait, `weak` what is different for objects whose calls do not wait for a majority.
@@ -20,6 +20,7 @@ mod finish;
 mod floor;
 mod lease;
 mod maker;
+mod member_set;
 mod overtaken;
 mod plan;
 mod possible;
@@ -32,6 +33,7 @@ mod record;
 mod replay;
 mod replica;
 mod requests;
+mod rest;
 mod round;
 mod ship;
 mod snapshots;

@@ -186,52 +186,59 @@ impl Replica {
         let Some(held) = &self.record.accepted else {
             return;
         };
-        let peers = self
-            .record
-            .configuration
-            .processes()
-            .filter(|process| *process != env.me)
-            .filter_map(|process| {
-                let index = self.record.configuration.index_of(&process)?;
-                let mut peer = Peer::new(Some(index), env.now);
-                peer.unanswered = given_up(env, &process);
-                Some((process, peer))
-            })
-            .collect();
-        let carried = carried.unwrap_or_else(|| Carried {
-            queue: Queue::default(),
-            outbox_done: BTreeSet::new(),
-            used: FlatMap::default(),
-        });
-        self.role = Role::Primary(Box::new(Primary {
-            ballot: self.record.promised,
-            how,
-            weak: (held.value.mode == Mode::Weak).then(Box::default),
-            reads: env.methods.reads(&held.value.kind, held.value.kind_version),
-            confirmed: false,
-            chosen: held.version,
-            outbox_chosen: 0,
-            phase: Phase::Idle,
-            queue: carried.queue,
-            peers,
-            rounds: 0,
-            checked: None,
-            before: None,
-            snapshots: Vec::new(),
-            answers: Vec::new(),
-            outbox_done: carried.outbox_done,
-            proposal: None,
-            halt_again: env.now,
-            used: carried.used,
-            since: env.now,
-            ages: Ages::new(env.now, held.version),
-        }));
+        let mut primary = self.fresh_primary(env, how);
+        primary.weak = (held.value.mode == Mode::Weak).then(Box::default);
+        if let Some(carried) = carried {
+            primary.queue = carried.queue;
+            primary.outbox_done = carried.outbox_done;
+            primary.used = carried.used;
+        }
+        self.role = Role::Primary(Box::new(primary));
         self.sealed_since = None;
         fx.notes.push(Note::BecamePrimary(how));
         if how != Activation::Created {
             self.confirm(env, fx);
         }
         self.drive(env, fx);
+    }
+
+    /// A primary under the promised ballot that knows no more than its record.
+    pub(super) fn fresh_primary(&self, env: &Env<'_>, how: Activation) -> Primary {
+        let members = self.record.configuration.processes().enumerate();
+        let peers = members.filter(|(_, process)| *process != env.me);
+        let peers = peers.map(|(index, process)| {
+            let mut peer = Peer::new(u8::try_from(index).ok(), env.now);
+            peer.unanswered = given_up(env, &process);
+            (process, peer)
+        });
+        let held = self.record.accepted.as_ref();
+        let version = held.map_or_else(Version::default, |held| held.version);
+        let reads = held.map_or(Reads::Quorum, |held| {
+            env.methods.reads(&held.value.kind, held.value.kind_version)
+        });
+        Primary {
+            ballot: self.record.promised,
+            how,
+            weak: None,
+            reads,
+            confirmed: false,
+            chosen: version,
+            outbox_chosen: 0,
+            phase: Phase::Idle,
+            queue: Queue::default(),
+            peers: peers.collect(),
+            rounds: 0,
+            checked: None,
+            before: None,
+            snapshots: Vec::new(),
+            answers: Vec::new(),
+            outbox_done: BTreeSet::new(),
+            proposal: None,
+            halt_again: env.now,
+            used: FlatMap::default(),
+            since: env.now,
+            ages: Ages::new(env.now, version),
+        }
     }
 
     /// Goes on until something has to be waited for.
@@ -265,7 +272,7 @@ impl Replica {
     ) -> Option<Carried> {
         let object = self.object;
         let primary = match core::mem::take(&mut self.role) {
-            Role::Backup(_) => return None,
+            Role::Backup(_) | Role::Resting(_) => return None,
             Role::Candidate(candidate) => {
                 for waiting in candidate.waiting {
                     let refusal = Refusal::Elsewhere(sighting.clone());

@@ -1,5 +1,7 @@
 //! What an acceptor remembers and the rules by which it promises and accepts.
 
+use alloc::sync::Arc;
+
 use crate::message::{Accepted, Change, StateChange, Status, Value};
 use crate::object::{Ballot, Configuration, Epoch, MEMBERS_MAX, Version};
 use crate::register::Mutation;
@@ -7,8 +9,8 @@ use crate::register::Mutation;
 /// One object's record at one process: the only thing that a quorum counts.
 #[derive(Clone, Debug)]
 pub(crate) struct Record {
-    /// The replica set.
-    pub(crate) configuration: Configuration,
+    /// The replica set, which other objects may have as well.
+    pub(crate) configuration: Arc<Configuration>,
     /// This process in it; `None` is a learner, which has no vote.
     pub(crate) index: Option<u8>,
     /// The stamp of this membership.
@@ -40,9 +42,9 @@ pub(crate) enum AcceptAnswer {
 
 impl Record {
     /// A record of a configuration in which nothing is promised or accepted.
-    pub(crate) const fn empty(configuration: Configuration, index: Option<u8>, stamp: u64) -> Self {
+    pub(crate) fn empty(configuration: Configuration, index: Option<u8>, stamp: u64) -> Self {
         Self {
-            configuration,
+            configuration: Arc::new(configuration),
             index,
             stamp,
             promised: Ballot {
@@ -54,14 +56,14 @@ impl Record {
     }
 
     /// A record with a value, accepted under `ballot`.
-    pub(crate) const fn holding(
+    pub(crate) fn holding(
         configuration: Configuration,
         index: Option<u8>,
         stamp: u64,
         held: Held,
     ) -> Self {
         Self {
-            configuration,
+            configuration: Arc::new(configuration),
             index,
             stamp,
             promised: held.ballot,
@@ -69,7 +71,7 @@ impl Record {
         }
     }
 
-    pub(crate) const fn epoch(&self) -> Epoch {
+    pub(crate) fn epoch(&self) -> Epoch {
         self.configuration.epoch
     }
 

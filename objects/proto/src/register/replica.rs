@@ -1,7 +1,6 @@
 //! One object's record at this process and everything that it reacts to.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 
 use overlay_proto::{Instant, ProcessId};
 
@@ -10,10 +9,12 @@ use crate::message::Status;
 use crate::object::{Ballot, ObjectId};
 use crate::register::candidate::{Candidate, Retry};
 use crate::register::finish::Finish;
+use crate::register::member_set::MemberSet;
 use crate::register::overtaken::Overtaken;
 use crate::register::primary::{Phase, Primary};
 use crate::register::record::Record;
 use crate::register::replay::Replay;
+use crate::register::rest::Resting;
 use crate::register::{Effects, Env};
 
 /// A call that waits in a primary's queue.
@@ -75,15 +76,15 @@ pub struct Replica {
     /// Where a weak object went on, until its value is here.
     pub(super) overtaken: Option<Box<Overtaken>>,
     /// Since when a backup holds a value that is sealed or deleted.
-    pub(super) sealed_since: Option<Instant>,
+    pub(super) sealed_since: Option<Box<Instant>>,
     /// The primary of the promised ballot has itself been heard under it.
     pub(super) heard_primary: bool,
     /// Candidacies without a success or a reason from outside.
-    pub(super) tries: u32,
+    pub(super) tries: u8,
     /// A step whose calls are being run here.
     pub(super) replay: Option<Box<Replay>>,
     /// Members that install nothing of this epoch any more.
-    pub(super) forgotten: BTreeSet<u8>,
+    pub(super) forgotten: MemberSet,
     /// Executions started here.
     pub(super) attempts: u64,
     /// Retired or dropped: nothing happens any more.
@@ -99,6 +100,8 @@ pub(crate) enum Role {
     Candidate(Box<Candidate>),
     /// It executes and ships.
     Primary(Box<Primary>),
+    /// It is primary of an idle object.
+    Resting(Resting),
 }
 
 impl Default for Role {
@@ -119,7 +122,7 @@ impl Replica {
             heard_primary: false,
             tries: 0,
             replay: None,
-            forgotten: BTreeSet::new(),
+            forgotten: MemberSet::EMPTY,
             attempts: 0,
             ended: false,
         }
@@ -128,7 +131,7 @@ impl Replica {
     /// The process was stopped: what waits in queues is stale and dropped unanswered.
     pub fn on_stopped(&mut self, env: &mut Env<'_>, fx: &mut Effects) {
         match &mut self.role {
-            Role::Backup(_) => {}
+            Role::Backup(_) | Role::Resting(_) => {}
             Role::Candidate(candidate) => candidate.waiting.clear(),
             Role::Primary(primary) => {
                 primary.queue.drain();
@@ -166,6 +169,7 @@ impl Replica {
         match &self.role {
             Role::Backup(_) => self.tick_backup(env, fx),
             Role::Candidate(_) => self.tick_candidate(env, fx),
+            Role::Resting(_) => {}
             Role::Primary(_) => {
                 self.give_up_learners(env.now);
                 self.ship_unshipped(env, fx);
@@ -186,6 +190,7 @@ impl Replica {
         let waits = match &self.role {
             Role::Backup(retry) => retry.is_some() || self.sealed_since.is_some(),
             Role::Candidate(_) => true,
+            Role::Resting(_) => false,
             Role::Primary(primary) => {
                 matches!(primary.phase, Phase::Round(_))
                     || primary.proposal.is_some()
@@ -229,7 +234,7 @@ impl Replica {
     pub(super) fn note_status(&mut self, env: &Env<'_>) {
         match self.record.status().filter(|_| self.record.index.is_some()) {
             None | Some(Status::Live) => self.sealed_since = None,
-            Some(_) if self.sealed_since.is_none() => self.sealed_since = Some(env.now),
+            Some(_) if self.sealed_since.is_none() => self.sealed_since = Some(Box::new(env.now)),
             Some(_) => {}
         }
     }
@@ -254,6 +259,10 @@ impl Replica {
         let mine = |ballot: Ballot| Some(ballot.member) == record.index;
         match &self.role {
             Role::Backup(_) => {}
+            Role::Resting(_) => {
+                assert!(mine(record.promised), "a ballot of another member");
+                assert!(held.is_some_and(|held| held.ballot == record.promised));
+            }
             Role::Candidate(candidate) => {
                 assert_eq!(candidate.ballot, record.promised, "a candidate's promise");
                 assert!(mine(candidate.ballot), "a ballot of another member");

@@ -32,7 +32,7 @@ impl Replica {
             self.stand(env, fx);
         }
         match &mut self.role {
-            Role::Backup(_) => {
+            Role::Backup(_) | Role::Resting(_) => {
                 let elsewhere = Refusal::Elsewhere(self.sighting());
                 fx.reply(from, request.id, Reply::Refused(elsewhere));
             }
@@ -132,7 +132,7 @@ impl Replica {
     /// A caller no longer waits: a call that has not started is withdrawn.
     pub fn on_cancel(&mut self, from: ProcessId, id: u64) {
         match &mut self.role {
-            Role::Backup(_) => {}
+            Role::Backup(_) | Role::Resting(_) => {}
             Role::Candidate(candidate) => {
                 candidate
                     .waiting

@@ -21,7 +21,7 @@ pub(crate) const RESEND: Duration = Duration::from_millis(200);
 const RESEND_MAX: Duration = Duration::from_secs(1);
 
 /// How often a member that is behind is sent the value while nothing else happens.
-const LAGGARD_SENDS: u32 = 5;
+pub(crate) const LAGGARD_SENDS: u32 = 5;
 
 /// How long an answer waits for the learner of the only member.
 const AWAIT_LEARNER: Duration = Duration::from_millis(500);
@@ -347,12 +347,18 @@ impl Replica {
 
     /// Whether this primary has newer versions than this member or learner is known to have.
     pub(crate) fn lags(&self, process: &ProcessId) -> bool {
-        let Role::Primary(primary) = &self.role else {
-            return false;
-        };
         let head = self.record.newest().1;
-        let peer = primary.peers.get(process);
-        peer.is_some_and(|peer| peer.stored < Some(head))
+        match &self.role {
+            Role::Primary(primary) => {
+                let peer = primary.peers.get(process);
+                peer.is_some_and(|peer| peer.stored < Some(head))
+            }
+            Role::Resting(resting) => {
+                let index = self.record.configuration.index_of(process);
+                index.is_some_and(|index| resting.misses(index))
+            }
+            Role::Backup(_) | Role::Candidate(_) => false,
+        }
     }
 
     /// Whether a member or learner is behind and worth another send.

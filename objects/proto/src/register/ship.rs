@@ -279,7 +279,7 @@ pub(crate) fn ship(
     let change = match step {
         Some(step) => step.change(peer.replays),
         None => Change::Full {
-            configuration: record.configuration.clone(),
+            configuration: (*record.configuration).clone(),
             value: held.value.clone(),
         },
     };

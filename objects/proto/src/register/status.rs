@@ -20,7 +20,7 @@ impl Replica {
 
     /// The replica set of the record.
     #[must_use]
-    pub const fn configuration(&self) -> &Configuration {
+    pub fn configuration(&self) -> &Configuration {
         &self.record.configuration
     }
 
@@ -33,7 +33,7 @@ impl Replica {
         match &self.finish {
             Some(finish) if finish.old_epoch() == self.record.epoch() => finish.sighting(),
             _ => Sighting::Member {
-                configuration: self.record.configuration.clone(),
+                configuration: (*self.record.configuration).clone(),
                 primary: self.believed_index(),
             },
         }
@@ -59,7 +59,7 @@ impl Replica {
             object: self.object,
             kind: String::from(&*held.value.kind),
             kind_version: held.value.kind_version,
-            configuration: self.record.configuration.clone(),
+            configuration: (*self.record.configuration).clone(),
             ballot: primary.ballot,
             version: held.version,
             learners: self.learners().into_iter().filter(holds_copy).collect(),
@@ -79,7 +79,7 @@ impl Replica {
     #[must_use]
     pub fn copy(&self) -> Option<Copy> {
         self.record.accepted.as_ref().map(|held| Copy {
-            configuration: self.record.configuration.clone(),
+            configuration: (*self.record.configuration).clone(),
             ballot: held.ballot,
             version: held.version,
             kind: String::from(&*held.value.kind),
@@ -99,13 +99,17 @@ impl Replica {
     /// Whether this is the primary, as far as it knows.
     #[must_use]
     pub const fn is_primary(&self) -> bool {
-        matches!(self.role, Role::Primary(_))
+        matches!(self.role, Role::Primary(_) | Role::Resting(_))
     }
 
     /// Whether this is a primary whose ballot a majority has accepted.
     #[must_use]
     pub fn is_active(&self) -> bool {
-        matches!(&self.role, Role::Primary(primary) if primary.confirmed)
+        match &self.role {
+            Role::Primary(primary) => primary.confirmed,
+            Role::Resting(resting) => resting.confirmed,
+            Role::Backup(_) | Role::Candidate(_) => false,
+        }
     }
 
     /// Whether this is a member that holds a value and may stand.
@@ -140,7 +144,7 @@ impl Replica {
     fn believed_index(&self) -> Option<u8> {
         let promised = self.record.promised;
         match &self.role {
-            Role::Primary(_) => self.record.index,
+            Role::Primary(_) | Role::Resting(_) => self.record.index,
             Role::Candidate(_) => None,
             Role::Backup(_) if promised.round == 0 => None,
             Role::Backup(_) => Some(promised.member).filter(|_| !self.is_own_ballot()),
@@ -164,7 +168,7 @@ impl Replica {
     #[must_use]
     pub fn has_lost(&self, process: &ProcessId) -> bool {
         let index = self.record.configuration.index_of(process);
-        index.is_some_and(|index| self.forgotten.contains(&index))
+        index.is_some_and(|index| self.forgotten.contains(index))
     }
 
     /// The learners that this primary ships to, in order.

@@ -19,12 +19,12 @@ impl Replica {
     pub fn tables(&self) -> impl Iterator<Item = Table> {
         let primary = match &self.role {
             Role::Primary(primary) => Some(&**primary),
-            Role::Backup(_) | Role::Candidate(_) => None,
+            Role::Backup(_) | Role::Candidate(_) | Role::Resting(_) => None,
         };
         let count = |of: fn(&Primary) -> usize| primary.map_or(0, of);
         let waiting = match &self.role {
             Role::Candidate(candidate) => candidate.waiting.len(),
-            Role::Backup(_) | Role::Primary(_) => 0,
+            Role::Backup(_) | Role::Primary(_) | Role::Resting(_) => 0,
         };
         let replays = self.replay.as_ref().map_or(0, |replay| replay.waiting());
         let peers = count(|primary| primary.peers.len());

@@ -15,6 +15,7 @@ use crate::mode::{Lost, Mode};
 use crate::object::{Configuration, Epoch, Lineage};
 use crate::outcome::Cause;
 use crate::register::finish::first_ballot;
+use crate::register::member_set::MemberSet;
 use crate::register::primary::{Answer, Primary};
 use crate::register::record::{Held, Record};
 use crate::register::ship::{Shipment, ship};
@@ -229,7 +230,7 @@ impl Replica {
         self.record = Record::holding(configuration, Some(index), self.record.stamp, held);
         self.finish = None;
         self.overtaken = None;
-        self.forgotten.clear();
+        self.forgotten = MemberSet::EMPTY;
         self.sealed_since = None;
         fx.notes.push(Note::Installed(epoch));
         self.become_primary(env, how, None, fx);

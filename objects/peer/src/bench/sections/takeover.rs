@@ -7,12 +7,14 @@ use std::time::Instant;
 use objects::kinds::CounterProxy;
 
 use crate::bench::Bench;
-use crate::bench::cluster::{Cluster, create, increment};
+use crate::bench::cluster::{Cluster, create};
 use crate::bench::measure::{Times, all};
 use crate::bench::report::Table;
 
 const HOSTS: usize = 3;
 const AT_ONCE: usize = 512;
+/// A call that is refused so often ends the part.
+const REFUSALS_MAX: usize = 100;
 
 pub(in crate::bench) async fn run(bench: &mut Bench) -> Result<(), String> {
     let objects = bench.orphans * HOSTS;
@@ -59,11 +61,7 @@ async fn each_once(
     let (count, objects) = (objects.len(), objects.clone());
     let job = move |index: usize| {
         let objects = objects.clone();
-        async move {
-            // Without a primary yet, a call may be refused: it is asked again until it answers.
-            while objects[index].increment(1).await.is_err() {}
-            Ok(())
-        }
+        async move { answered(&objects[index]).await }
     };
     let rate = all(count, AT_ONCE, job).await?;
     stop.store(true, Ordering::Relaxed);
@@ -71,13 +69,24 @@ async fn each_once(
     Ok((rate, times))
 }
 
+/// A call is refused where no primary was found in time: it is repeated until it is answered.
+async fn answered(counter: &CounterProxy) -> Result<(), String> {
+    let mut refused = 0;
+    while let Err(error) = counter.increment(1).await {
+        refused += 1;
+        if refused == REFUSALS_MAX {
+            return Err(error.to_string());
+        }
+    }
+    Ok(())
+}
+
 /// Times of calls on an object until told to stop.
 async fn watch(counter: CounterProxy, stop: Arc<AtomicBool>) -> Result<Times, String> {
-    let mut call = increment(&counter);
     let mut times = Vec::new();
     while !stop.load(Ordering::Relaxed) {
         let sent = Instant::now();
-        while call().await.is_err() {}
+        answered(&counter).await?;
         times.push(sent.elapsed().as_secs_f64() * 1e6);
     }
     Ok(Times::new(times))
