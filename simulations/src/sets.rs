@@ -158,7 +158,7 @@ mod tests {
                 lineage: Lineage::default(),
                 number,
             },
-            members: members.map(member).to_vec(),
+            members: members.map(member).into(),
             forks: Vec::new(),
             seal: None,
         }

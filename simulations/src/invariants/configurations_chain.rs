@@ -104,7 +104,7 @@ mod tests {
         };
         Configuration {
             epoch: epoch(number),
-            members: [1, 2, 3].map(member).to_vec(),
+            members: [1, 2, 3].map(member).into(),
             forks: Vec::new(),
             seal: seal.map(|(member, version)| Seal {
                 ballot: ballot(member),

@@ -65,7 +65,7 @@ mod tests {
         };
         let set = Configuration {
             epoch: Epoch::default(),
-            members: [1, 2, 3].map(member).to_vec(),
+            members: [1, 2, 3].map(member).into(),
             forks: Vec::new(),
             seal: None,
         };
