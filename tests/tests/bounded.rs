@@ -260,10 +260,6 @@ const BOUNDS: &[(&str, Fields)] = &[
         &[("waiting", Limit("WAITING_MAX"))],
     ),
     (
-        "objects/proto/src/register/replica.rs",
-        &[("forgotten", Limit("MEMBERS_MAX"))],
-    ),
-    (
         "objects/proto/src/register/round.rs",
         &[("acks", Limit("MEMBERS_MAX"))],
     ),

@@ -15,10 +15,6 @@ use crate::placement::Wanted;
 
 /// The kind of the directory of names: its objects grow first and at once.
 pub(super) const NAMES_KIND: &str = "pydo.Names";
-/// Up to so many objects are looked at as soon as the view changes, or with the timer.
-const SCAN_AT_ONCE: usize = 1_024;
-/// More are looked at so many with one tick.
-const SCAN_PER_TICK: usize = 128;
 /// A learner in step from which nothing was heard lately is pinged this often.
 const FRESH_PING: Duration = Duration::from_millis(300);
 
@@ -33,48 +29,6 @@ pub(super) struct Wish {
 }
 
 impl Host {
-    /// Objects of this primary may need another set now.
-    pub(super) fn on_view_repairs(&mut self) {
-        let me = self.world.me;
-        if self.slots.count_of(&me) <= SCAN_AT_ONCE {
-            self.attention.extend(self.slots.objects_of(&me));
-        } else {
-            self.repairs.stale = true;
-        }
-    }
-
-    /// Looks at everything if the view changed, and at what may have to be replaced soon.
-    pub(super) fn scan_repairs(&mut self) {
-        self.repairs.scan.append(&mut self.repairs.missed);
-        if core::mem::take(&mut self.repairs.stale) {
-            let objects = self.slots.objects_of(&self.world.me);
-            self.repairs.scan.extend(objects);
-        }
-        self.scan_part(SCAN_AT_ONCE);
-        if self.lost.is_crowded() {
-            let objects = self.slots.objects_of(&self.world.me);
-            let replicas = objects.iter().filter_map(|object| self.replica(object));
-            let named = replicas.flat_map(|replica| replica.configuration().processes());
-            let named: BTreeSet<ProcessId> = named.collect();
-            self.lost.retain(&named);
-        }
-        self.start_queued();
-    }
-
-    /// Looks at the next part of what is to be looked at.
-    pub(super) fn tick_scan(&mut self) {
-        self.scan_part(SCAN_PER_TICK);
-    }
-
-    fn scan_part(&mut self, most: usize) {
-        for _ in 0..most {
-            let Some(object) = self.repairs.scan.pop_first() else {
-                return;
-            };
-            self.attention.insert(object);
-        }
-    }
-
     /// Something arrived from a learner: it is fresh.
     pub(super) fn learner_heard(&mut self, now: Instant, from: ProcessId) {
         let Some(contact) = self.repairs.contacts.get_mut(&from) else {
@@ -394,7 +348,7 @@ impl Host {
         }
     }
 
-    fn start_queued(&mut self) {
+    pub(super) fn start_queued(&mut self) {
         let under_way = self.repairs.jobs.len() + self.attention.len();
         for _ in under_way..self.config.limits.repairs {
             let Some(object) = self.repairs.queue.pop_first() else {

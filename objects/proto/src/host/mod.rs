@@ -21,6 +21,7 @@ mod repair;
 mod republish;
 mod returned;
 mod route;
+mod scan;
 mod shared;
 mod silence;
 mod slots;
@@ -32,7 +33,6 @@ mod tombstones;
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 
 use overlay_proto::view::MembershipView;
 use overlay_proto::{Instant, LinkDown, ProcessId};
@@ -54,13 +54,11 @@ use self::storm::Storm;
 use self::takeover::Absent;
 use self::tombstones::{Issue, Tombstones};
 use crate::config::ObjectsConfig;
-use crate::execution::Deferred;
 use crate::lease::Leases;
 use crate::machine::Announced;
 use crate::message::Sighting;
 use crate::mode::WeakTimings;
 use crate::object::ObjectId;
-use crate::outcome::Outcome;
 use crate::placement::{RoundRobin, Strategy};
 use crate::reach::Reach;
 use crate::register::{self, Env, Expiry, Methods, Mutation, Replica};
@@ -340,39 +338,6 @@ impl Host {
         }
         self.check_drained(now, fx);
         self.tell_news(now, fx);
-    }
-
-    /// Outbox calls that are to be delivered now.
-    pub fn take_deliveries(&mut self, now: Instant) -> Vec<(ObjectId, u64, Deferred)> {
-        let mut started = Vec::new();
-        while let Some(object) = self.outboxes.pop_first() {
-            let slot = self.slots.get(&object);
-            let outbox = slot.map_or(&[][..], |slot| slot.replica.outbox());
-            let calls = self.deliveries.start(now, object, outbox);
-            started.extend(
-                calls
-                    .into_iter()
-                    .map(|(number, call)| (object, number, call)),
-            );
-        }
-        started
-    }
-
-    /// The delivery of an outbox call has ended.
-    pub fn delivered(
-        &mut self,
-        now: Instant,
-        (source, number): (ObjectId, u64),
-        outcome: &Outcome,
-        fx: &mut Effects,
-    ) {
-        if self.deliveries.ended(now, source, number, outcome) {
-            self.counters.deliveries += 1;
-            self.with(now, source, fx, |replica, env, out| {
-                replica.complete_outbox(env, number, out);
-            });
-        }
-        self.outboxes.insert(source);
     }
 
     /// Whether records, indices and tables fit together.

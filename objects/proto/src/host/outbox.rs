@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 
 use overlay_proto::{Duration, Instant, Table};
 
+use super::Host;
+use super::effects::Effects;
 use crate::execution::Deferred;
 use crate::object::ObjectId;
 use crate::outcome::{Cause, Outcome};
@@ -205,6 +207,41 @@ fn is_definite(outcome: &Outcome) -> bool {
                 | Cause::SessionExpired
                 | Cause::ShuttingDown
         ),
+    }
+}
+
+impl Host {
+    /// Outbox calls that are to be delivered now.
+    pub fn take_deliveries(&mut self, now: Instant) -> Vec<(ObjectId, u64, Deferred)> {
+        let mut started = Vec::new();
+        while let Some(object) = self.outboxes.pop_first() {
+            let slot = self.slots.get(&object);
+            let outbox = slot.map_or(&[][..], |slot| slot.replica.outbox());
+            let calls = self.deliveries.start(now, object, outbox);
+            started.extend(
+                calls
+                    .into_iter()
+                    .map(|(number, call)| (object, number, call)),
+            );
+        }
+        started
+    }
+
+    /// The delivery of an outbox call has ended.
+    pub fn delivered(
+        &mut self,
+        now: Instant,
+        (source, number): (ObjectId, u64),
+        outcome: &Outcome,
+        fx: &mut Effects,
+    ) {
+        if self.deliveries.ended(now, source, number, outcome) {
+            self.counters.deliveries += 1;
+            self.with(now, source, fx, |replica, env, out| {
+                replica.complete_outbox(env, number, out);
+            });
+        }
+        self.outboxes.insert(source);
     }
 }
 

@@ -6,9 +6,9 @@
 //!
 //! [`Replica`] reacts to messages (`accepting`), stands (`candidate`), admits calls (`requests`,
 //! `queue`), runs them (`plan`, `batch`, `maker`), ships what came of them (`round`, `ship`), runs
-//! what others shipped (`replay`), rests (`rest`), forgets (`expiry`) and moves to other replica sets
-//! (`reconfigure`, `finish`). `record` has the acceptor's rules, `tombstone` and `floor` those by
-//! which an epoch that was left stays left; `lease` says when a read need not ask and a promise
+//! what others shipped (`replay`), rests (`rest`), forgets (`expiry`) and moves to other replica
+//! sets (`reconfigure`, `finish`). `record` has the acceptor's rules, `tombstone` and `floor` those
+//! by which an epoch that was left stays left; `lease` says when a read need not ask and a promise
 //! must wait, `weak` what is different for objects whose calls do not wait for a majority.
 
 mod accepting;
@@ -18,6 +18,7 @@ mod env;
 mod expiry;
 mod finish;
 mod floor;
+mod laggards;
 mod lease;
 mod maker;
 mod member_set;

@@ -9,9 +9,9 @@ use overlay_proto::Instant;
 use crate::mode::Mode;
 use crate::object::{Configuration, Version};
 use crate::register::expiry::Ages;
+use crate::register::laggards::LAGGARD_SENDS;
 use crate::register::member_set::MemberSet;
 use crate::register::primary::{Peer, Phase, Primary};
-use crate::register::round::LAGGARD_SENDS;
 use crate::register::{Activation, Env, Replica, Role};
 
 /// What is left of a primary that rests.
