@@ -148,31 +148,34 @@ impl Field for Bytes {
     }
 }
 
+fn put_text(text: &str, out: &mut Vec<u8>) {
+    put_length(text.len(), out);
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn take_text<T: for<'a> From<&'a str>>(input: &mut Reader) -> Result<T, FrameError> {
+    let bytes = <Bytes as Field>::take(input)?;
+    let text = core::str::from_utf8(&bytes);
+    text.map(T::from).map_err(|_| FrameError::Malformed)
+}
+
 impl Field for String {
     fn put(&self, out: &mut Vec<u8>) {
-        put_length(self.len(), out);
-        out.extend_from_slice(self.as_bytes());
+        put_text(self, out);
     }
 
     fn take(input: &mut Reader) -> Result<Self, FrameError> {
-        let bytes = <Bytes as Field>::take(input)?;
-        core::str::from_utf8(&bytes)
-            .map(Self::from)
-            .map_err(|_| FrameError::Malformed)
+        take_text(input)
     }
 }
 
 impl Field for Arc<str> {
     fn put(&self, out: &mut Vec<u8>) {
-        put_length(self.len(), out);
-        out.extend_from_slice(self.as_bytes());
+        put_text(self, out);
     }
 
     fn take(input: &mut Reader) -> Result<Self, FrameError> {
-        let bytes = <Bytes as Field>::take(input)?;
-        core::str::from_utf8(&bytes)
-            .map(Self::from)
-            .map_err(|_| FrameError::Malformed)
+        take_text(input)
     }
 }
 

@@ -285,6 +285,11 @@ impl Slots {
         self.busy.iter().copied().collect()
     }
 
+    /// Those of them that one input may look at: all, unless they are very many.
+    pub(crate) fn some_busy(&self) -> impl Iterator<Item = ObjectId> + '_ {
+        self.busy.iter().take(BUSY_AT_ONCE).copied()
+    }
+
     /// Those whose turn it is with this tick: a part, if they are very many.
     pub(crate) fn turn(&self) -> Vec<ObjectId> {
         self.turn.clone()

@@ -235,7 +235,7 @@ impl Host {
         up: bool,
         fx: &mut Effects,
     ) {
-        let mut objects: BTreeSet<ObjectId> = self.slots.turn().into_iter().collect();
+        let mut objects: BTreeSet<ObjectId> = self.slots.some_busy().collect();
         objects.extend(self.repairs.shadowed.iter().copied());
         objects.extend(self.repairs.jobs.keys().copied());
         if up {
