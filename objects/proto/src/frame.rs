@@ -1,12 +1,14 @@
 //! Messages as frames: the one place that encodes and decodes them.
 //!
 //! A frame is a version byte, a byte that says which form follows, and the message. What
-//! travels with every call has a compact binary form of little-endian numbers and byte strings
-//! with a length before them; everything else is CBOR. Decoded byte strings share the frame.
+//! travels with every call, or for each object of a dead process, has a compact binary form of
+//! little-endian numbers and byte strings with a length before them; everything else is CBOR.
+//! Decoded byte strings share the frame.
 
 mod field;
 mod limits;
 mod parts;
+mod register;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -19,10 +21,7 @@ use overlay_proto::codec;
 
 use self::field::{Field, Put, Reader, Take};
 pub use self::limits::STEP_CHANGES_MAX;
-use crate::message::{
-    Ask, CallRequest, Change, Message, RegisterMessage, Reply, Request, StateChange,
-};
-use crate::object::{Ballot, Epoch, ObjectId, Version};
+use crate::message::{Ask, CallRequest, Message, Reply, Request};
 
 /// The version of the frames that this program writes and reads.
 pub const FRAME_VERSION: u8 = 1;
@@ -69,10 +68,15 @@ enum Form {
     Pong = 8,
     Register = 9,
     Full = 10,
+    Kept = 11,
+    Prepare = 12,
+    Promised = 13,
+    Where = 14,
+    Here = 15,
 }
 
 impl Form {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 16] = [
         Self::Cbor,
         Self::Call,
         Self::Done,
@@ -84,6 +88,11 @@ impl Form {
         Self::Pong,
         Self::Register,
         Self::Full,
+        Self::Kept,
+        Self::Prepare,
+        Self::Promised,
+        Self::Where,
+        Self::Here,
     ];
 }
 
@@ -136,7 +145,15 @@ fn put(message: &Message, out: &mut Vec<u8>) -> Result<(), FrameError> {
             out.push(Form::Done as u8);
             (id, outcome, witness).put(out);
         }
-        Message::Register { object, message } => put_register(*object, message, out)?,
+        Message::Register { object, message } => register::put(*object, message, out)?,
+        Message::Where { object, suspect } => {
+            out.push(Form::Where as u8);
+            (object, suspect).put(out);
+        }
+        Message::Here { object, sighting } => {
+            out.push(Form::Here as u8);
+            (object, sighting).put(out);
+        }
         Message::Ping { nonce } => {
             out.push(Form::Ping as u8);
             nonce.put(out);
@@ -164,85 +181,6 @@ fn put_call(request: &Request, call: &CallRequest, out: &mut Vec<u8>) {
     (&call.chain, &call.arguments).put(out);
 }
 
-fn put_register(
-    object: ObjectId,
-    message: &RegisterMessage,
-    out: &mut Vec<u8>,
-) -> Result<(), FrameError> {
-    match message {
-        RegisterMessage::Accept {
-            epoch,
-            ballot,
-            version,
-            change:
-                Change::Step {
-                    base,
-                    state,
-                    sessions,
-                    outbox,
-                    status,
-                },
-        } => {
-            out.reserve(256 + state.bytes());
-            out.push(Form::Step as u8);
-            (&object, epoch, ballot).put(out);
-            (version, base, state).put(out);
-            (sessions, outbox, status).put(out);
-        }
-        RegisterMessage::Accept {
-            epoch,
-            ballot,
-            version,
-            change:
-                Change::Full {
-                    configuration,
-                    value,
-                },
-        } => {
-            out.reserve(512 + value.state.len());
-            out.push(Form::Full as u8);
-            (&object, epoch, ballot).put(out);
-            (version, configuration, value).put(out);
-        }
-        RegisterMessage::Stored {
-            epoch,
-            ballot,
-            version,
-            stamp,
-        } => {
-            out.push(Form::Stored as u8);
-            (&object, epoch, ballot).put(out);
-            (version, stamp).put(out);
-        }
-        RegisterMessage::Check {
-            epoch,
-            ballot,
-            round,
-            lease,
-        } => {
-            out.push(Form::Check as u8);
-            (&object, epoch, ballot).put(out);
-            (round, lease).put(out);
-        }
-        RegisterMessage::Checked {
-            epoch,
-            ballot,
-            round,
-            generation,
-        } => {
-            out.push(Form::Checked as u8);
-            (&object, epoch, ballot).put(out);
-            (round, generation).put(out);
-        }
-        _ => {
-            out.push(Form::Register as u8);
-            object.put(out);
-            codec::encode_into(message, out).map_err(|_| FrameError::Malformed)?;
-        }
-    }
-    Ok(())
-}
-
 fn take(form: Form, input: &mut Reader) -> Result<Message, FrameError> {
     Ok(match form {
         Form::Cbor => codec::decode(&input.rest()).map_err(|_| FrameError::Malformed)?,
@@ -260,14 +198,23 @@ fn take(form: Form, input: &mut Reader) -> Result<Message, FrameError> {
         Form::Pong => Message::Pong {
             nonce: Field::take(input)?,
         },
-        Form::Register => {
-            let object = Field::take(input)?;
-            let message = codec::decode(&input.rest()).map_err(|_| FrameError::Malformed)?;
-            Message::Register { object, message }
+        Form::Where => {
+            let (object, suspect) = Take::take(input)?;
+            Message::Where { object, suspect }
         }
-        Form::Step | Form::Full | Form::Stored | Form::Check | Form::Checked => {
-            take_register(form, input)?
+        Form::Here => {
+            let (object, sighting) = Take::take(input)?;
+            Message::Here { object, sighting }
         }
+        Form::Register
+        | Form::Step
+        | Form::Full
+        | Form::Kept
+        | Form::Prepare
+        | Form::Promised
+        | Form::Stored
+        | Form::Check
+        | Form::Checked => register::take(form, input)?,
     })
 }
 
@@ -292,67 +239,4 @@ fn take_call(input: &mut Reader) -> Result<Request, FrameError> {
         budget,
         ask: Ask::Call(call),
     })
-}
-
-fn take_register(form: Form, input: &mut Reader) -> Result<Message, FrameError> {
-    let (object, epoch, ballot): (ObjectId, Epoch, Ballot) = Take::take(input)?;
-    let message = match form {
-        Form::Step => {
-            let (version, base, state): (Version, Version, StateChange) = Take::take(input)?;
-            let (sessions, outbox, status) = Take::take(input)?;
-            let change = Change::Step {
-                base,
-                state,
-                sessions,
-                outbox,
-                status,
-            };
-            RegisterMessage::Accept {
-                epoch,
-                ballot,
-                version,
-                change,
-            }
-        }
-        Form::Full => {
-            let (version, configuration, value) = Take::take(input)?;
-            RegisterMessage::Accept {
-                epoch,
-                ballot,
-                version,
-                change: Change::Full {
-                    configuration,
-                    value,
-                },
-            }
-        }
-        Form::Stored => {
-            let (version, stamp) = Take::take(input)?;
-            RegisterMessage::Stored {
-                epoch,
-                ballot,
-                version,
-                stamp,
-            }
-        }
-        Form::Check => {
-            let (round, lease) = Take::take(input)?;
-            RegisterMessage::Check {
-                epoch,
-                ballot,
-                round,
-                lease,
-            }
-        }
-        _ => {
-            let (round, generation) = Take::take(input)?;
-            RegisterMessage::Checked {
-                epoch,
-                ballot,
-                round,
-                generation,
-            }
-        }
-    };
-    Ok(Message::Register { object, message })
 }

@@ -69,6 +69,7 @@ fn register(message: &RegisterMessage) -> bool {
                 configuration: set,
                 value: full,
             } => configuration(set) && value(full),
+            Change::Kept { .. } => true,
             Change::Step {
                 state,
                 sessions,

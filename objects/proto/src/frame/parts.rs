@@ -12,7 +12,7 @@ use bytes::Bytes;
 use super::FrameError;
 use super::field::{Field, Put, Reader, Take};
 use crate::execution::{CallChain, Codec, RootId};
-use crate::message::{OutboxOp, Position, Status};
+use crate::message::{OutboxOp, Position, Sighting, Status};
 use crate::object::{Ballot, Epoch, Lineage, MethodId, ObjectId, Version};
 use crate::outcome::{Failure, Outcome, Witness};
 use crate::session::{Origin, SessionId, SessionOp};
@@ -286,6 +286,37 @@ impl Field for SessionOp {
                 let (until, larger_than) = Take::take(input)?;
                 Self::DropAnswers { until, larger_than }
             }
+            _ => return Err(FrameError::Malformed),
+        })
+    }
+}
+
+impl Field for Sighting {
+    fn put(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Unknown => out.push(0),
+            Self::Member {
+                configuration,
+                primary,
+            } => {
+                out.push(1);
+                (configuration, primary).put(out);
+            }
+            Self::Deleted => out.push(2),
+        }
+    }
+
+    fn take(input: &mut Reader) -> Result<Self, FrameError> {
+        Ok(match input.byte()? {
+            0 => Self::Unknown,
+            1 => {
+                let (configuration, primary) = Take::take(input)?;
+                Self::Member {
+                    configuration,
+                    primary,
+                }
+            }
+            2 => Self::Deleted,
             _ => return Err(FrameError::Malformed),
         })
     }

@@ -11,10 +11,11 @@ use super::parts::{put_cbor, take_cbor};
 use crate::message::{Outbox, Status, Value};
 use crate::mode::Mode;
 use crate::object::{Configuration, FORKS_MAX, MEMBERS_MAX, Replica};
-use crate::session::{Session, Sessions};
+use crate::outcome::Outcome;
+use crate::session::{Entry, SESSION_ENTRIES_MAX, Session, Sessions};
 
-/// A state up to this size is copied out of its frame, which would be kept as a whole otherwise,
-/// bytes.
+/// States and answers up to this size are copied out of their frame, which would be kept as a whole
+/// otherwise, bytes.
 const COPIED_MAX: usize = 4 * 1024;
 
 impl Field for Replica {
@@ -103,11 +104,11 @@ impl Field for Value {
     }
 }
 
-fn unshared(state: Bytes) -> Bytes {
-    if state.len() <= COPIED_MAX {
-        Bytes::copy_from_slice(&state)
+fn unshared(bytes: Bytes) -> Bytes {
+    if bytes.len() <= COPIED_MAX {
+        Bytes::copy_from_slice(&bytes)
     } else {
-        state
+        bytes
     }
 }
 
@@ -122,34 +123,31 @@ impl Field for Mode {
     }
 }
 
-/// Sessions in which nothing is remembered have a form of their own; a table with more is CBOR.
+/// What other objects called is rare, and CBOR.
 impl Field for Sessions {
     fn put(&self, out: &mut Vec<u8>) {
-        let fresh = |session: &Session| session.entries.is_empty();
-        let plain = self.callers.is_empty() && self.open.iter().all(fresh);
-        plain.put(out);
-        if plain {
-            self.open.put(out);
-        } else {
-            put_cbor(self, out);
+        self.open.put(out);
+        self.callers.is_empty().put(out);
+        if !self.callers.is_empty() {
+            put_cbor(&self.callers, out);
         }
     }
 
     fn take(input: &mut Reader) -> Result<Self, FrameError> {
-        if !bool::take(input)? {
-            return take_cbor(input);
-        }
-        Ok(Self {
-            open: Field::take(input)?,
-            callers: Vec::new(),
-        })
+        let open = Field::take(input)?;
+        let callers = if bool::take(input)? {
+            Vec::new()
+        } else {
+            take_cbor(input)?
+        };
+        Ok(Self { open, callers })
     }
 }
 
-/// Without the calls that it remembers.
 impl Field for Session {
     fn put(&self, out: &mut Vec<u8>) {
         (&self.id, &self.owner, &self.next).put(out);
+        self.entries.put(out);
     }
 
     fn take(input: &mut Reader) -> Result<Self, FrameError> {
@@ -158,7 +156,28 @@ impl Field for Session {
             id,
             owner,
             next,
-            entries: Vec::new(),
+            entries: input.list(SESSION_ENTRIES_MAX)?,
+        })
+    }
+}
+
+impl Field for Entry {
+    fn put(&self, out: &mut Vec<u8>) {
+        (&self.number, &self.version).put(out);
+        (&self.hash, &self.outcome).put(out);
+    }
+
+    fn take(input: &mut Reader) -> Result<Self, FrameError> {
+        let (number, version) = Take::take(input)?;
+        let (hash, outcome) = Take::take(input)?;
+        Ok(Self {
+            number,
+            version,
+            hash,
+            outcome: match outcome {
+                Outcome::Returned(result) => Outcome::Returned(unshared(result)),
+                other => other,
+            },
         })
     }
 }

@@ -138,12 +138,18 @@ pub struct Accepted {
 /// How a value changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Change {
-    /// To this value, whatever was there. The first one of a ballot is always full.
+    /// To this value, whatever was there.
     Full {
         /// The replica set, for a member without a record.
         configuration: Configuration,
         /// The value.
         value: Value,
+    },
+    /// None: the member has this version already, accepted under the ballot `from`, and is to hold
+    /// it under this one.
+    Kept {
+        /// Under which it was accepted before.
+        from: Ballot,
     },
     /// From `base`, accepted under the same ballot, by these steps.
     Step {

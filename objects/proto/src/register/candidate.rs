@@ -7,9 +7,12 @@ use alloc::vec::Vec;
 use overlay_proto::{Duration, Instant, ProcessId};
 use rand_chacha::rand_core::Rng;
 
+use crate::flat_map::FlatMap;
 use crate::message::{Accepted, Ask, Message, Refusal, RegisterMessage, Reply, Request, Status};
-use crate::object::{Ballot, Epoch};
+use crate::object::{Ballot, Epoch, Version};
 use crate::outcome::Cause;
+use crate::register::carried::Carried;
+use crate::register::member_set::MemberSet;
 use crate::register::primary::NO_QUORUM_AFTER;
 use crate::register::queue::{QUEUE_BYTES_MAX, QUEUE_CALLS_MAX};
 use crate::register::quorum::quorum;
@@ -48,7 +51,9 @@ pub(crate) struct Candidate {
     pub(crate) ballot: Ballot,
     /// Whom it stands against.
     from: Option<ProcessId>,
-    promises: BTreeSet<u8>,
+    promises: MemberSet,
+    /// Which value members promised with.
+    accepted: FlatMap<u8, (Ballot, Version)>,
     /// The newest value among the promises, if newer than the one on record here.
     best: Option<Held>,
     since: Instant,
@@ -68,6 +73,15 @@ impl Candidate {
     /// How many members have promised, this one included.
     pub(crate) fn answered(&self) -> usize {
         self.promises.len()
+    }
+
+    /// Members that promised with this value. It need not be sent to them.
+    fn keepers(&self, head: (Ballot, Version)) -> MemberSet {
+        let mut keepers = MemberSet::EMPTY;
+        for (index, _) in self.accepted.iter().filter(|(_, named)| **named == head) {
+            keepers.insert(*index);
+        }
+        keepers
     }
 
     /// How long it has stood.
@@ -152,7 +166,8 @@ impl Replica {
         self.role = Role::Candidate(Box::new(Candidate {
             ballot,
             from,
-            promises: BTreeSet::from([index]),
+            promises: MemberSet::of(index),
+            accepted: FlatMap::default(),
             best: None,
             since: env.now,
             due: env.now,
@@ -187,7 +202,7 @@ impl Replica {
         candidate.due = env.now + (RESEND * candidate.sends).min(PREPARE_MAX);
         for (place, process) in self.record.configuration.processes().enumerate() {
             let promised =
-                u8::try_from(place).is_ok_and(|index| candidate.promises.contains(&index));
+                u8::try_from(place).is_ok_and(|index| candidate.promises.contains(index));
             if process == env.me || promised {
                 continue;
             }
@@ -222,11 +237,13 @@ impl Replica {
             return;
         }
         if let Some(accepted) = accepted {
+            let named = (accepted.ballot, accepted.version);
+            candidate.accepted.insert(index, named);
             let known = candidate
                 .best
                 .as_ref()
                 .map_or_else(|| self.record.newest(), |best| (best.ballot, best.version));
-            if (accepted.ballot, accepted.version) > known {
+            if named > known {
                 // Newer than what the prepare named: without its value it cannot be counted.
                 let Some(value) = accepted.value else {
                     return;
@@ -260,15 +277,17 @@ impl Replica {
         if let Some(best) = candidate.best.take().filter(|_| !keeps) {
             self.record.accepted = Some(best);
         }
+        let head = self.record.newest();
         if let Some(held) = &mut self.record.accepted {
             held.ballot = ballot;
         }
+        let carried = Carried::by(candidate.keepers(head), head.0);
         let waiting = core::mem::take(&mut candidate.waiting);
         let askers = core::mem::take(&mut candidate.askers);
         if weak {
             self.begin_line(env, (ballot.member, answered), how, fx);
         } else {
-            self.become_primary(env, how, None, fx);
+            self.become_primary(env, how, Some(carried), fx);
         }
         for asker in askers {
             let (object, sighting) = (self.object, self.sighting());

@@ -5,9 +5,17 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct MemberSet(u16);
 
+/// An index that a set has room for and no member has.
+pub(crate) const NO_MEMBER: u8 = 15;
+
 impl MemberSet {
     /// None.
     pub(crate) const EMPTY: Self = Self(0);
+
+    /// This member, and no other.
+    pub(crate) fn of(index: u8) -> Self {
+        Self(bit(index))
+    }
 
     /// Adds a member. Whether it is a new one; an index that no member has is none.
     pub(crate) fn insert(&mut self, index: u8) -> bool {

@@ -14,6 +14,7 @@
 mod accepting;
 mod batch;
 mod candidate;
+mod carried;
 mod env;
 mod expiry;
 mod finish;

@@ -22,6 +22,7 @@ impl RegisterMessage {
             } => {
                 let status = match change {
                     Change::Full { value, .. } => Some(&value.status),
+                    Change::Kept { .. } => None,
                     Change::Step { status, .. } => status.as_ref(),
                 };
                 counted(*epoch, *version) && status.is_none_or(|one| leads_on(one, *epoch))

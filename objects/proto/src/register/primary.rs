@@ -14,6 +14,7 @@ use crate::mode::Mode;
 use crate::object::{Ballot, Version};
 use crate::reads::Reads;
 use crate::register::batch::Planned;
+use crate::register::carried::Carried;
 use crate::register::expiry::Ages;
 use crate::register::laggards::given_up;
 use crate::register::proposal::Proposal;
@@ -125,6 +126,8 @@ pub(crate) struct Peer {
     /// The generation of its grant in which it confirmed this object under this ballot; 0 if
     /// it did not.
     pub(crate) generation: u64,
+    /// It promised with the value that this primary goes on from, accepted under this ballot.
+    pub(crate) keeps: Option<Ballot>,
     /// A learner whose answer the only member waits for.
     pub(crate) awaited: bool,
     /// It was last sent calls to run.
@@ -146,6 +149,7 @@ impl Peer {
             stamp: None,
             heard: None,
             generation: 0,
+            keeps: None,
             awaited: false,
             replays: false,
             replay_pause: 0,
@@ -155,15 +159,18 @@ impl Peer {
     }
 }
 
-/// What goes with a primary into the next replica set.
-#[derive(Debug)]
-pub(crate) struct Carried {
-    queue: Queue,
-    outbox_done: BTreeSet<u64>,
-    used: FlatMap<SessionId, Instant>,
-}
-
 impl Primary {
+    fn take_on(&mut self, carried: Carried) {
+        self.queue = carried.queue;
+        self.outbox_done = carried.outbox_done;
+        self.used = carried.used;
+        let (keepers, from) = carried.keepers;
+        let members = self.peers.values_mut();
+        for peer in members.filter(|one| one.vote.is_some_and(|it| keepers.contains(it))) {
+            peer.keeps = Some(from);
+        }
+    }
+
     /// Whether a read may run beside what is under way.
     pub(crate) const fn reads_beside(&self) -> bool {
         match &self.phase {
@@ -190,9 +197,7 @@ impl Replica {
         let mut primary = self.fresh_primary(env, how);
         primary.weak = (held.value.mode == Mode::Weak).then(Box::default);
         if let Some(carried) = carried {
-            primary.queue = carried.queue;
-            primary.outbox_done = carried.outbox_done;
-            primary.used = carried.used;
+            primary.take_on(carried);
         }
         self.role = Role::Primary(Box::new(primary));
         self.sealed_since = None;
@@ -314,11 +319,7 @@ impl Replica {
             }
         }
         if keep {
-            return Some(Carried {
-                queue,
-                outbox_done: primary.outbox_done,
-                used: primary.used,
-            });
+            return Some(Carried::of(queue, primary.outbox_done, primary.used));
         }
         for item in queue.drain() {
             turn_away(&item, fx);

@@ -132,6 +132,7 @@ impl Record {
         }
         match change {
             Change::Full { value, .. } => self.accept_full(ballot, version, value),
+            Change::Kept { from } => self.accept_kept(ballot, version, from),
             step @ Change::Step { .. } => self.accept_step(ballot, version, &step, mutation),
         }
     }
@@ -146,6 +147,22 @@ impl Record {
             });
         }
         AcceptAnswer::Stored(self.newest().1)
+    }
+
+    /// Under one ballot each version has one value. The lowest ballot is none: values that came too
+    /// late are kept under it, whoever made them.
+    fn accept_kept(&mut self, ballot: Ballot, version: Version, from: Ballot) -> AcceptAnswer {
+        let Some(held) = &mut self.accepted else {
+            return AcceptAnswer::NeedFull;
+        };
+        let same = (held.ballot, held.version) == (from, version) && from != Ballot::default();
+        if same {
+            held.ballot = ballot;
+        } else if held.ballot != ballot || held.version < version {
+            return AcceptAnswer::NeedFull;
+        }
+        self.promised = ballot;
+        AcceptAnswer::Stored(held.version)
     }
 
     fn accept_step(

@@ -1,7 +1,6 @@
 //! Rounds: nothing is answered before a majority holds what the answer reveals.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use overlay_proto::{Duration, Instant, ProcessId};
@@ -9,6 +8,7 @@ use overlay_proto::{Duration, Instant, ProcessId};
 use crate::message::Status;
 use crate::object::{Ballot, Epoch, Version};
 use crate::register::laggards::{LAGGARD_SENDS, given_up};
+use crate::register::member_set::{MemberSet, NO_MEMBER};
 use crate::register::primary::{Answer, Phase, Primary};
 use crate::register::quorum::quorum_of_round;
 use crate::register::record::Record;
@@ -40,7 +40,7 @@ pub(crate) struct Round {
     pub(crate) ask: Ask,
     pub(crate) started: Instant,
     /// Members that gave what was asked for.
-    pub(crate) acks: BTreeSet<u8>,
+    pub(crate) acks: MemberSet,
     /// How to get to the version from the one before.
     pub(crate) step: Option<Shipment>,
     pub(crate) answers: Vec<Answer>,
@@ -90,7 +90,7 @@ impl Replica {
             number: primary.rounds,
             ask,
             started: env.now,
-            acks: self.record.index.into_iter().collect(),
+            acks: self.record.index.map_or(MemberSet::EMPTY, MemberSet::of),
             step,
             answers,
             lease,
@@ -207,7 +207,7 @@ impl Replica {
         if peer.vote.is_none() && version == head && peer.stored < Some(version) {
             fx.notes.push(Note::LearnerSynced(from));
         }
-        let learner = (env.mutation == Some(Mutation::LearnersVote)).then_some(u8::MAX);
+        let learner = (env.mutation == Some(Mutation::LearnersVote)).then_some(NO_MEMBER);
         peer.stored = peer.stored.max(Some(version));
         peer.stamp = peer.stamp.max(Some(stamp));
         peer.heard = Some(env.now);

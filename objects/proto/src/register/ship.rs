@@ -225,7 +225,7 @@ pub(crate) fn needs_full(peer: &mut Peer) {
 /// Whether this peer's answer is missing in the round.
 pub(crate) fn wants(round: &Round, peer: &Peer) -> bool {
     match (round.ask, peer.vote) {
-        (_, Some(index)) => !round.acks.contains(&index),
+        (_, Some(index)) => !round.acks.contains(index),
         (Ask::Accept(version), None) => peer.stored < Some(version),
         (Ask::Check, None) => false,
     }
@@ -257,8 +257,9 @@ pub(crate) fn send(
     }
 }
 
-/// Sends one peer the value on record: as a step if that is known to fit, else whole. Only the
-/// first send of a step leaves the peer to run its calls; nothing waits for that twice.
+/// Sends one peer the value on record: as a step if that is known to fit, else whole, unless it
+/// promised with that very value. Only the first send of a step leaves the peer to run its calls,
+/// and only the first send leaves it what it has; nothing waits for that twice.
 pub(crate) fn ship(
     object: ObjectId,
     record: &Record,
@@ -276,9 +277,11 @@ pub(crate) fn ship(
         && peer.replay_pause == 0
         && step.is_some_and(|step| step.replay.is_some());
     peer.replay_pause = peer.replay_pause.saturating_sub(1);
-    let change = match step {
-        Some(step) => step.change(peer.replays),
-        None => Change::Full {
+    let keeps = peer.keeps.take();
+    let change = match (step, keeps) {
+        (Some(step), _) => step.change(peer.replays),
+        (None, Some(from)) => Change::Kept { from },
+        (None, None) => Change::Full {
             configuration: (*record.configuration).clone(),
             value: held.value.clone(),
         },

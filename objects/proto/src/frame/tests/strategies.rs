@@ -418,6 +418,7 @@ fn change() -> impl Strategy<Value = Change> {
             configuration,
             value
         }),
+        ballot().prop_map(|from| Change::Kept { from }),
         (step, option::of(status())).prop_map(|((base, state, sessions, outbox), status)| {
             Change::Step {
                 base,

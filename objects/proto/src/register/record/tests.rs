@@ -111,6 +111,36 @@ fn a_step_is_taken_only_from_its_base_under_its_ballot() {
 }
 
 #[test]
+fn only_the_named_value_is_kept_for_a_later_ballot() {
+    let kept = |from| Change::Kept { from };
+    let need = AcceptAnswer::NeedFull;
+    let mut record = record();
+    let (mine, other, next) = (ballot(1, 0), ballot(1, 2), ballot(2, 2));
+    assert_eq!(record.accept(next, Version(5), kept(other), None), need);
+    assert_eq!(record.accept(next, Version(4), kept(mine), None), need);
+    assert_eq!(record.promised, mine, "what is not stored promises nothing");
+    let stored = AcceptAnswer::Stored(Version(5));
+    assert_eq!(record.accept(next, Version(5), kept(mine), None), stored);
+    assert_eq!(record.newest(), (next, Version(5)));
+    assert_eq!(record.accept(next, Version(5), kept(mine), None), stored);
+    let lower = record.accept(ballot(2, 1), Version(5), kept(next), None);
+    assert_eq!(lower, AcceptAnswer::Rejected(next));
+}
+
+/// Two members may have different values at one version under the lowest ballot.
+#[test]
+fn a_value_that_came_too_late_is_not_kept_for_a_later_ballot() {
+    let mut record = Record::empty(set(), Some(1), 1);
+    assert_eq!(record.prepare(ballot(2, 2), Default::default()), Ok(None));
+    record.accept(ballot(1, 0), Version(5), full(b"five"), None);
+    let kept = Change::Kept {
+        from: Ballot::default(),
+    };
+    let answer = record.accept(ballot(2, 2), Version(5), kept, None);
+    assert_eq!(answer, AcceptAnswer::NeedFull);
+}
+
+#[test]
 fn a_promise_is_kept_against_lower_ballots() {
     let mut record = record();
     let known = (ballot(1, 0), Version(4));

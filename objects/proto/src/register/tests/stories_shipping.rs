@@ -16,7 +16,7 @@ const STATE_BYTES: usize = 64 * 1024;
 
 fn large(hosts: usize, members: &[usize]) -> Story {
     let mut story = Story::with_state(hosts, members, Bytes::from(vec![7; STATE_BYTES]));
-    // The first value of a ballot always travels whole.
+    // The first value of an epoch always travels whole.
     returned(&story.append(0, 1, 1));
     story
 }
@@ -32,6 +32,7 @@ fn shipped(message: &Message) -> Option<(&'static str, usize)> {
     };
     let form = match change {
         Change::Full { .. } => "full",
+        Change::Kept { .. } => "none",
         Change::Step { state, .. } => match state {
             StateChange::Kept => "kept",
             StateChange::Whole(_) => "whole",
@@ -295,4 +296,55 @@ fn a_replay_counts_for_nothing_once_its_ballot_is_over() {
     assert_eq!(version(&story, 1), Version(2), "the call was not chosen");
     assert_eq!(story.reply(id), None);
     assert_eq!((replayed(&story, 1), replayed(&story, 2)), (0, 0));
+}
+
+/// What the second backup is sent by the first one once that has its promise, and the primary is
+/// gone.
+fn offered_by_a_successor(story: &mut Story) -> Vec<(&'static str, usize)> {
+    story.cut = vec![0];
+    story.world.at(1, |replica, env, fx| replica.stand(env, fx));
+    for _ in ["prepare", "promise"] {
+        for envelope in core::mem::take(&mut story.world.bag) {
+            if ![envelope.from, envelope.to].contains(&process(0)) {
+                story.world.deliver(envelope);
+            }
+        }
+    }
+    under_way(story, 2)
+}
+
+#[test]
+fn a_successor_sends_no_state_to_who_promised_with_the_same_one() {
+    let mut story = large(3, &[0, 1, 2]);
+    let [("none", bytes)] = offered_by_a_successor(&mut story)[..] else {
+        panic!("{:?}", under_way(&story, 2));
+    };
+    assert!(bytes * 100 < STATE_BYTES, "{bytes} bytes");
+    story.flow();
+    returned(&story.append(1, 2, 8));
+    assert_eq!(state(&story, 2), state(&story, 1));
+}
+
+#[test]
+fn a_successor_sends_the_state_to_who_promised_with_an_older_one() {
+    let mut story = large(3, &[0, 1, 2]);
+    story.cut = vec![2];
+    returned(&story.append(0, 2, 8));
+    let offered = offered_by_a_successor(&mut story);
+    assert!(matches!(offered[..], [("full", _)]), "{offered:?}");
+    story.flow();
+    assert_eq!(state(&story, 2), state(&story, 1));
+}
+
+#[test]
+fn a_successor_sends_again_what_it_holds_in_full() {
+    let mut story = large(3, &[0, 1, 2]);
+    offered_by_a_successor(&mut story);
+    story.world.bag.clear();
+    story.world.pass(300);
+    story.world.at(1, |replica, env, fx| replica.tick(env, fx));
+    assert!(matches!(under_way(&story, 2)[..], [("full", _)]));
+    story.flow();
+    returned(&story.append(1, 2, 8));
+    assert_eq!(state(&story, 2), state(&story, 1));
 }
