@@ -31,6 +31,24 @@ impl<K: Ord, V> FlatMap<K, V> {
         self.0.get_mut(place).map(|(_, value)| value)
     }
 
+    /// Changes the value of a key, which is the default one if there was none.
+    pub(crate) fn change(&mut self, key: K, change: impl FnOnce(&mut V))
+    where
+        V: Default,
+    {
+        if let Some(value) = self.get_mut(&key) {
+            change(value);
+        } else {
+            let mut value = V::default();
+            change(&mut value);
+            self.insert(key, value);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     pub(crate) fn contains_key(&self, key: &K) -> bool {
         self.place(key).is_ok()
     }

@@ -115,7 +115,7 @@ impl Replica {
                 }
                 Next::Take(plan) => {
                     if let Some(item) = primary.queue.pop()
-                        && forming.take(item, plan)
+                        && forming.take(item, plan, primary.queue.len())
                     {
                         return forming.batch;
                     }
@@ -213,7 +213,9 @@ impl Replica {
         ran: Vec<Ran>,
         fx: &mut Effects,
     ) {
-        let description = self.describe();
+        let mut plans = batch.iter().map(|planned| &planned.plan);
+        let inspected = plans.any(|plan| matches!(plan, Plan::Inspect));
+        let description = inspected.then(|| self.describe()).flatten();
         let Role::Primary(primary) = &mut self.role else {
             return;
         };
@@ -226,6 +228,7 @@ impl Replica {
             }
         }
         let mut step = Step::at(held.version);
+        step.answers.reserve_exact(batch.len());
         step.sessions = expiry::with_next_version(env, primary, &held.value.sessions, held.version);
         let expired = step.sessions.len();
         let mut table = held.value.sessions.bytes();
@@ -238,6 +241,7 @@ impl Replica {
                 held.value.sessions = left;
             }
         }
+        step.sessions.reserve_exact(batch.len());
         let mut maker = Maker {
             value: &held.value,
             configuration: &self.record.configuration,

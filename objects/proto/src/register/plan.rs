@@ -1,11 +1,11 @@
 //! What is to be done with the call at the head of the queue.
 
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
 
+use crate::flat_map::FlatMap;
 use crate::message::{Position, Refusal, Reply, Value};
 use crate::outcome::{Cause, Failure, Outcome, Witness};
 use crate::register::batch::Planned;
@@ -57,17 +57,21 @@ pub(crate) enum Next {
 pub(crate) struct Forming {
     pub(crate) batch: Vec<Planned>,
     executing: usize,
-    ahead: BTreeMap<SessionId, u64>,
+    ahead: FlatMap<SessionId, u64>,
 }
 
 impl Forming {
-    /// Adds the head of the queue. Whether the batch is complete then.
-    pub(crate) fn take(&mut self, item: Item, plan: Plan) -> bool {
+    /// Adds the head of the queue, behind which there are `more`. Whether the batch is complete
+    /// then.
+    pub(crate) fn take(&mut self, item: Item, plan: Plan, more: usize) -> bool {
         if let Some((session, number)) = item.numbered() {
             self.ahead.insert(session, number);
         }
         self.executing += usize::from(matches!(plan, Plan::Execute { .. }));
         let last = matches!(plan, Plan::Execute { alone: true } | Plan::Delete(_));
+        if self.batch.capacity() == 0 {
+            self.batch.reserve_exact(1 + more.min(BATCH_MAX));
+        }
         self.batch.push(Planned { item, plan });
         last || self.batch.len() >= BATCH_MAX
     }

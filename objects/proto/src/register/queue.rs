@@ -1,10 +1,11 @@
 //! The calls that wait for one object, in the order in which they arrived.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use overlay_proto::{Duration, Instant, ProcessId};
 
+use crate::flat_map::FlatMap;
 use crate::message::{CallRequest, Position};
 use crate::object::ObjectId;
 use crate::outcome::Failure;
@@ -218,7 +219,7 @@ struct Ahead {
 pub(crate) struct Queue {
     items: VecDeque<Item>,
     bytes: usize,
-    ahead: BTreeMap<SessionId, Ahead>,
+    ahead: FlatMap<SessionId, Ahead>,
 }
 
 impl Queue {
@@ -259,11 +260,16 @@ impl Queue {
 
     pub(crate) fn push(&mut self, item: Item) {
         if let Some((session, number)) = item.numbered() {
-            let ahead = self.ahead.entry(session).or_default();
-            ahead.calls += 1;
-            ahead.highest = ahead.highest.max(number);
+            self.ahead.change(session, |ahead| {
+                ahead.calls += 1;
+                ahead.highest = ahead.highest.max(number);
+            });
         }
         self.bytes += item.bytes();
+        if self.items.capacity() == 0 {
+            // Most objects are called by one caller at a time, and many are called once.
+            self.items.reserve_exact(1);
+        }
         self.items.push_back(item);
     }
 
