@@ -1,6 +1,7 @@
 //! The tasks that look objects up in the directory and tell it who has those of a slot.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::StreamExt;
@@ -8,8 +9,9 @@ use objects_proto::directory::{RECORDS_MAX, SlotRecord};
 use objects_proto::machine::Command;
 use objects_proto::object::{ObjectId, Slot};
 use overlay::limits::DIRECTORY_QUERIES_MAX;
-use overlay_proto::{Duration, Input, ProcessId};
+use overlay_proto::{Input, ProcessId};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::directory::{self, count};
 use crate::shard::Shard;
@@ -19,12 +21,42 @@ const PUBLICATIONS_MAX: usize = 8;
 /// Lookups that run at one time. A publication looks the present record up, and must not find
 /// nothing for want of room.
 const LOOKUPS_MAX: usize = DIRECTORY_QUERIES_MAX - PUBLICATIONS_MAX;
-/// Time between the starts of two publications.
-const PUBLICATION_PAUSE: Duration = Duration::from_millis(20);
+/// Publications that may start at once after a while without one.
+const PUBLICATIONS_SAVED_MAX: u32 = 256;
+/// Time between the starts of further ones: of very many objects the records come by and by, and
+/// all slots have their turn within the life of a record.
+const PUBLICATION_PAUSE: Duration = Duration::from_millis(50);
 /// A publication that nobody keeps is tried so often in all.
 const ATTEMPTS: u32 = 3;
 /// Pause before the second attempt; doubled before the third.
 const ATTEMPT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Spreads what there may be very much of. Turns that nobody took are saved, up to a limit.
+struct Pacer {
+    pause: Duration,
+    saved_max: u32,
+    /// The next turn, which may be one that was saved.
+    turn: Option<Instant>,
+}
+
+impl Pacer {
+    const fn new(pause: Duration, saved_max: u32) -> Self {
+        Self {
+            pause,
+            saved_max,
+            turn: None,
+        }
+    }
+
+    /// When the next one may start, if it is asked for now.
+    fn next(&mut self, now: Instant) -> Instant {
+        let saved = self.pause * self.saved_max;
+        let oldest = now.checked_sub(saved).unwrap_or(now);
+        let turn = self.turn.map_or(oldest, |turn| turn.max(oldest));
+        self.turn = Some(turn + self.pause);
+        turn.max(now)
+    }
+}
 
 /// Runs lookups and feeds what they find to the machine.
 pub(crate) async fn run_lookups(
@@ -63,9 +95,11 @@ pub(crate) async fn run_lookups(
 
 /// Publishes what is queued, in the background.
 pub(crate) async fn run_publications(shard: Arc<Shard>, overlay: overlay::Node) {
-    let queue = futures::stream::unfold(&shard, |shard| async move {
-        tokio::time::sleep(PUBLICATION_PAUSE).await;
-        Some((shard.directory().next_publication().await, shard))
+    let pace = Pacer::new(PUBLICATION_PAUSE, PUBLICATIONS_SAVED_MAX);
+    let queue = futures::stream::unfold((&shard, pace), |(shard, mut pace)| async move {
+        let next = shard.directory().next_publication().await;
+        tokio::time::sleep_until(pace.next(Instant::now())).await;
+        Some((next, (shard, pace)))
     });
     queue
         .for_each_concurrent(PUBLICATIONS_MAX, |(slot, holders)| {
@@ -119,4 +153,30 @@ async fn put(overlay: &overlay::Node, slot: Slot, record: &Bytes) -> bool {
         }
     }
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_start_at_once_and_many_are_spread() {
+        let (pause, now) = (Duration::from_millis(50), Instant::now());
+        let mut pacer = Pacer::new(pause, 3);
+        let waits: Vec<Duration> = (0..6).map(|_| pacer.next(now) - now).collect();
+        let [none, one, two] = [0, 1, 2].map(|turns| pause * turns);
+        assert_eq!(waits, [none, none, none, none, one, two]);
+    }
+
+    #[test]
+    fn turns_are_saved_again_up_to_the_limit() {
+        let (pause, start) = (Duration::from_millis(50), Instant::now());
+        let mut pacer = Pacer::new(pause, 3);
+        for _ in 0..10 {
+            pacer.next(start);
+        }
+        let later = start + Duration::from_secs(60);
+        let at_once = (0..10).filter(|_| pacer.next(later) == later).count();
+        assert_eq!(at_once, 4);
+    }
 }

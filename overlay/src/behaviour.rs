@@ -26,7 +26,7 @@ const GOSSIP_PACKET_BYTES_MAX: usize = 2 * TOPIC_MESSAGE_BYTES_MAX;
 /// receiver's limit it closes the stream, and after the fifth time gossip is dead on that link.
 const GOSSIP_CONTROL_BYTES_MAX: usize = 256 * 1024;
 /// Peers that a directory record is written to.
-const DIRECTORY_REPLICAS: NonZeroUsize = NonZeroUsize::new(5).unwrap();
+pub(crate) const DIRECTORY_REPLICAS: NonZeroUsize = NonZeroUsize::new(5).unwrap();
 /// Longest wait for one answer during a lookup.
 const DIRECTORY_STREAM_TIMEOUT: Duration = Duration::from_millis(1500);
 /// Longest lookup or write.

@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use libp2p::Multiaddr;
-use libp2p::kad::store::RecordStore;
-use libp2p::kad::{self, QueryId, QueryResult, Quorum, Record, RecordKey};
+use libp2p::kad::store::{self, RecordStore};
+use libp2p::kad::{self, KBucketKey, QueryId, QueryResult, Quorum, Record, RecordKey};
+use overlay_proto::Role;
 use overlay_proto::view::MembershipView;
-use overlay_proto::{PeerId, Role};
 use tokio::sync::{mpsc, oneshot};
 
 use super::Driver;
+use super::routing::{Route, Routing};
+use crate::behaviour::DIRECTORY_REPLICAS;
 use crate::identity::to_libp2p;
 use crate::metrics::count;
 use crate::records;
@@ -23,7 +25,7 @@ pub const DIRECTORY_QUERIES_MAX: usize = 64;
 pub(super) struct Lookups {
     gets: HashMap<QueryId, mpsc::Sender<Bytes>>,
     puts: HashMap<QueryId, oneshot::Sender<bool>>,
-    routed: BTreeMap<PeerId, Vec<String>>,
+    routing: Routing,
 }
 
 impl Driver {
@@ -34,12 +36,7 @@ impl Driver {
             return;
         }
         let record = Record::new(key.to_vec(), value.to_vec());
-        match self
-            .swarm
-            .behaviour_mut()
-            .directory
-            .put_record(record, Quorum::One)
-        {
+        match self.put(record) {
             Ok(query) => {
                 count(&self.shared.counts.directory_writes);
                 self.lookups.puts.insert(query, kept);
@@ -49,6 +46,21 @@ impl Driver {
                 let _ = kept.send(false);
             }
         }
+    }
+
+    /// Begins to put a record where lookups find it. The routing table is the view, so the members
+    /// closest to the key are known, and not searched for first.
+    fn put(&mut self, mut record: Record) -> Result<QueryId, store::Error> {
+        let most = DIRECTORY_REPLICAS.get();
+        let closest = self.lookups.routing.closest(&record.key, most);
+        let own = *self.swarm.local_peer_id();
+        let directory = &mut self.swarm.behaviour_mut().directory;
+        if closest.is_empty() {
+            return directory.put_record(record, Quorum::One);
+        }
+        record.publisher = Some(own);
+        directory.store_mut().put(record.clone())?;
+        Ok(directory.put_record_to(record, closest.into_iter(), Quorum::One))
     }
 
     pub(super) fn get_record(&mut self, key: &[u8], candidates: mpsc::Sender<Bytes>) {
@@ -167,7 +179,8 @@ impl Driver {
             let Some(name) = to_libp2p(&peer) else {
                 continue;
             };
-            if self.lookups.routed.get(&peer) != Some(&addresses) {
+            let before = self.lookups.routing.get(&peer);
+            if before.is_none_or(|route| route.addresses != addresses) {
                 directory.remove_peer(&name);
                 for address in addresses
                     .iter()
@@ -176,18 +189,11 @@ impl Driver {
                     directory.add_address(&name, address);
                 }
             }
-            routed.insert(peer, addresses);
+            let key = KBucketKey::from(name);
+            routed.insert(peer, Route { addresses, key });
         }
-        for gone in self
-            .lookups
-            .routed
-            .keys()
-            .filter(|peer| !routed.contains_key(peer))
-        {
-            if let Some(name) = to_libp2p(gone) {
-                directory.remove_peer(&name);
-            }
+        for gone in self.lookups.routing.replace(routed) {
+            directory.remove_peer(&gone);
         }
-        self.lookups.routed = routed;
     }
 }

@@ -9,6 +9,7 @@ mod machine;
 mod peering;
 mod probing;
 mod reader;
+mod routing;
 mod swarm_events;
 mod timers;
 
