@@ -161,10 +161,12 @@ impl Shard {
         self.counters
             .received
             .fetch_add(frames.len() as u64, Ordering::Relaxed);
-        let messages: Vec<Message> = frames
-            .drain(..)
-            .filter_map(|frame| self.decode(from, &frame))
-            .collect();
+        let mut messages = Vec::with_capacity(frames.len());
+        messages.extend(
+            frames
+                .drain(..)
+                .filter_map(|frame| self.decode(from, &frame)),
+        );
         self.run(|state, now| {
             if now >= state.stale_until {
                 for message in messages {
@@ -300,6 +302,10 @@ impl Shard {
             state = self.lock();
         }
         state.carrying_out = false;
+        if state.outputs.is_empty() {
+            // Its memory is used again.
+            state.outputs = outputs;
+        }
         if !state.outputs.is_empty() {
             self.timers.wake();
         }
