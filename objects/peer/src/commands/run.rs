@@ -31,15 +31,22 @@ pub(crate) async fn run(
     let (mut events, mut watch) = (node.events(), node.watch());
     let mut known = Known::default();
     known.report(global, &node, &node.members());
+    let mut takeovers = Takeovers::default();
     let mut second = tokio::time::interval(std::time::Duration::from_secs(1));
     loop {
         tokio::select! {
             () = stopped(&mut terminate, &mut interrupt) => break,
-            _ = second.tick(), if args.metrics => print_metrics(&node),
+            _ = second.tick() => {
+                takeovers.sum_up(global);
+                if args.metrics {
+                    print_metrics(&node);
+                }
+            }
             Ok(view) = watch.changed() => known.report(global, &node, &view),
             event = events.next() => match event {
                 // Told from the view, which also has those that were there before.
                 Some(Event::Joined(_)) => {}
+                Some(Event::TookOver { .. }) if takeovers.are_many() => {}
                 Some(event) => report(global, &event),
                 None => return Exit::NotExecuted,
             },
@@ -120,6 +127,34 @@ impl Known {
             if process != node.id() && self.0.insert(process) {
                 report(global, &Event::Joined(process));
             }
+        }
+    }
+}
+
+/// What this peer took over within a second: each is told, unless they are very many.
+#[derive(Default)]
+struct Takeovers(usize);
+
+impl Takeovers {
+    /// Takeovers that are told one by one in a second.
+    const TOLD: usize = 20;
+
+    /// Counts one more. Whether it is left to the sum.
+    const fn are_many(&mut self) -> bool {
+        self.0 += 1;
+        self.0 > Self::TOLD
+    }
+
+    /// Tells how many more there were; another second begins.
+    fn sum_up(&mut self, global: &Global) {
+        let more = std::mem::take(&mut self.0).saturating_sub(Self::TOLD);
+        if more == 0 {
+            return;
+        }
+        if global.json {
+            mention!("{}", json!({ "event": "took_over_more", "detail": more }));
+        } else {
+            mention!("took over {more} more objects");
         }
     }
 }
