@@ -28,9 +28,11 @@ pub const NEWCOMER_DIED: &str = "newcomers that died in the growth window";
 pub const OPPOSITE: &str = "opposite transfers";
 /// A takeover in a set with a member that hosts another version of the kind.
 pub const MIXED_VERSIONS: &str = "takeovers among mixed kind versions";
+/// A primary that rested while nothing was called, and was called again.
+pub const WOKEN: &str = "primaries that rested and were called";
 
 /// All of them.
-pub const ALL: [&str; 11] = [
+pub const ALL: [&str; 12] = [
     DISJOINT,
     SEALED,
     DOUBLE_FAILURE,
@@ -42,6 +44,7 @@ pub const ALL: [&str; 11] = [
     NEWCOMER_DIED,
     OPPOSITE,
     MIXED_VERSIONS,
+    WOKEN,
 ];
 
 /// How often each of them was counted; empty of runs that count none of them.

@@ -162,6 +162,13 @@ const BOUNDS: &[(&str, Fields)] = &[
         ],
     ),
     (
+        "objects/proto/src/host/republish.rs",
+        &[(
+            "due",
+            Because("one per slot of ids, of which there are 65,536"),
+        )],
+    ),
+    (
         "objects/proto/src/host/silence.rs",
         &[
             ("watches", Limit("watches")),
@@ -177,7 +184,7 @@ const BOUNDS: &[(&str, Fields)] = &[
             ("by_primary", Limit("objects")),
             ("busy", Limit("objects")),
             ("weak_primaries", Limit("objects")),
-            ("awake", Limit("AWAKE_MAX")),
+            ("awake", Limit("objects")),
         ],
     ),
     (
@@ -224,8 +231,15 @@ const BOUNDS: &[(&str, Fields)] = &[
     (
         "objects/proto/src/register/candidate.rs",
         &[
-            ("promises", Limit("MEMBERS_MAX")),
+            ("accepted", Limit("MEMBERS_MAX")),
             ("askers", Limit("ASKERS_MAX")),
+        ],
+    ),
+    (
+        "objects/proto/src/register/carried.rs",
+        &[
+            ("outbox_done", Limit("OUTBOX_CALLS_MAX")),
+            ("used", Limit("SESSION_BYTES_MAX")),
         ],
     ),
     (
@@ -258,10 +272,6 @@ const BOUNDS: &[(&str, Fields)] = &[
     (
         "objects/proto/src/register/replay.rs",
         &[("waiting", Limit("WAITING_MAX"))],
-    ),
-    (
-        "objects/proto/src/register/round.rs",
-        &[("acks", Limit("MEMBERS_MAX"))],
     ),
     (
         "objects/proto/src/register/snapshots.rs",
@@ -375,8 +385,11 @@ const BOUNDS: &[(&str, Fields)] = &[
         &[
             ("gets", Limit("DIRECTORY_QUERIES_MAX")),
             ("puts", Limit("DIRECTORY_QUERIES_MAX")),
-            ("routed", Because("members of the view")),
         ],
+    ),
+    (
+        "overlay/src/driver/routing.rs",
+        &[("known", Because("members of the view"))],
     ),
     (
         "overlay/src/driver/mod.rs",

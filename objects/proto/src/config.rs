@@ -14,6 +14,8 @@ pub struct ObjectsConfig {
     pub timings: Timings,
     /// How much.
     pub limits: Limits,
+    /// How much at a time.
+    pub pace: Pace,
     /// The proxy side.
     pub client: ClientConfig,
 }
@@ -108,12 +110,45 @@ pub struct Limits {
     pub deliveries: usize,
 }
 
+/// How much is done with one input: what very many objects need goes on with the next ticks, so
+/// that it does not hold up the rest. Each is at least 1, except `awake`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Primaries that do not rest while nothing is called, and those that something keeps awake.
+    pub awake: usize,
+    /// Replicas that wait for time to pass and are looked at with one tick; more take turns.
+    pub turn: usize,
+    /// Objects of a silent primary that are looked at with one tick.
+    pub doubted: usize,
+    /// A host stands for no further object in turn while so many have something under way: more
+    /// would only fill the queues of its links.
+    pub standing: usize,
+    /// Objects that are looked at as soon as the view changes, or with the repair timer.
+    pub scan: usize,
+    /// More than those are looked at so many with one tick.
+    pub scan_tick: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            awake: 16_384,
+            turn: 1_024,
+            doubted: 4_096,
+            standing: 1_024,
+            scan: 1_024,
+            scan_tick: 128,
+        }
+    }
+}
+
 impl Default for ObjectsConfig {
     fn default() -> Self {
         Self {
             factor: 3,
             timings: Timings::default(),
             limits: Limits::default(),
+            pace: Pace::default(),
             client: ClientConfig::default(),
         }
     }

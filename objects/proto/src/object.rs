@@ -234,6 +234,21 @@ impl Configuration {
     pub fn processes(&self) -> impl Iterator<Item = ProcessId> + '_ {
         self.members.iter().map(|member| member.process)
     }
+
+    /// The other members, in the order in which they stand for primary when this one is gone. It
+    /// begins at another one for each object, so that its objects are spread among those that had
+    /// the same sets.
+    pub(crate) fn successors(
+        &self,
+        object: ObjectId,
+        of: &ProcessId,
+    ) -> impl Iterator<Item = ProcessId> + '_ {
+        let of = *of;
+        let others = self.processes().filter(|one| *one != of).count().max(1);
+        let begin = usize::try_from(object.0 % others as u128).unwrap_or_default();
+        let order = move || self.processes().filter(move |one| *one != of);
+        order().skip(begin).chain(order().take(begin))
+    }
 }
 
 impl fmt::Display for ObjectId {

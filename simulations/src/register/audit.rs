@@ -63,7 +63,7 @@ impl Register {
             kernel.count("expired", counted.expired);
         }
         kernel.check("equal_copies", copies::equal_copies(kernel));
-        Self::cover_forgetting(kernel);
+        Self::cover_counted(kernel);
         for object in &self.objects {
             kernel.count("calls", object.history.len() as u64);
             if let Err(anomaly) = object.check() {

@@ -228,13 +228,14 @@ impl Register {
         }
     }
 
-    /// How often the rules about forgotten tombstones came to bear.
-    pub(super) fn cover_forgetting(kernel: &mut ObjectsKernel) {
+    /// How often the rules about forgotten tombstones and about rest came to bear.
+    pub(super) fn cover_counted(kernel: &mut ObjectsKernel) {
         let machines = kernel.running().filter_map(|node| kernel.machine(node));
         let counters: Vec<_> = machines.map(Objects::counters).collect();
         for counted in counters {
             kernel.count("tombstones forgotten", counted.tombstones_forgotten);
             kernel.count(coverage::OUTLIVED, counted.sleepers);
+            kernel.count(coverage::WOKEN, counted.woken);
         }
     }
 }

@@ -154,6 +154,7 @@ impl Register {
         let expiry = workload::expiry(&mut seed.child("expiry").dice());
         let mut config = workload::config(&mut dice);
         [config.timings.session_idle, config.client.session_rest] = expiry;
+        config.pace = workload::pace(&mut seed.child("pace").dice());
         Self {
             hosts,
             newer,

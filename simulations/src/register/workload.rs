@@ -1,7 +1,7 @@
 //! Clients: handles in many processes, calls one after the other and side by side.
 
 use objects_proto::caller::{Completion, HandleId, Invocation};
-use objects_proto::config::ObjectsConfig;
+use objects_proto::config::{ObjectsConfig, Pace};
 use objects_proto::execution::Codec;
 use objects_proto::machine::{Command, Creation, Ticket};
 use objects_proto::mode::Mode;
@@ -46,6 +46,22 @@ pub fn config(dice: &mut Dice) -> ObjectsConfig {
         config.limits.tombstones = dice.between(1, 4) as usize;
     }
     config
+}
+
+/// Draws how much hosts do at a time: in many runs so little that a few objects are very many.
+pub fn pace(dice: &mut Dice) -> Pace {
+    if dice.chance(0.4) {
+        return Pace::default();
+    }
+    let mut few = |from| dice.between(from, 2) as usize;
+    Pace {
+        awake: few(0),
+        turn: few(1),
+        doubted: few(1),
+        standing: few(1),
+        scan: few(1),
+        scan_tick: few(1),
+    }
 }
 
 /// Draws what to call.

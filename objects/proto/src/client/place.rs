@@ -9,7 +9,7 @@ use overlay_proto::{Duration, Instant, ProcessId};
 use super::lane::Owner;
 use crate::directory::HOLDERS_MAX;
 use crate::message::Sighting;
-use crate::object::{Configuration, MEMBERS_MAX};
+use crate::object::{Configuration, MEMBERS_MAX, ObjectId};
 
 /// Processes remembered as not knowing the object, or as unreachable.
 pub(super) const DOUBTED_MAX: usize = 256;
@@ -280,6 +280,19 @@ impl Place {
             return true;
         }
         false
+    }
+
+    /// The first member after this one, in the order in which they stand for primary, that seems
+    /// to be within reach.
+    pub(super) fn successor(
+        &self,
+        object: ObjectId,
+        of: &ProcessId,
+        mut reached: impl FnMut(&ProcessId) -> bool,
+    ) -> Option<ProcessId> {
+        let set = self.configuration.as_ref()?;
+        let mut others = set.successors(object, of);
+        others.find(|one| !self.down.contains(one) && reached(one))
     }
 
     /// Counts a refusal: the first one is answered at once, later ones after a pause.

@@ -121,8 +121,8 @@ impl Client {
         }
     }
 
-    /// An object is called again whose primary could not be reached lately: others are asked at
-    /// once, instead of waiting for one more dial to fail.
+    /// An object is called again whose primary could not be reached lately: who comes after it is
+    /// called, instead of waiting for one more dial to fail, and says if it does not stand for it.
     pub(super) fn pass_over(&mut self, now: Instant, object: ObjectId) {
         let Some(place) = self.places.get_mut(&object) else {
             return;
@@ -131,6 +131,8 @@ impl Client {
         if let Some(target) = target {
             place.lost(target);
             place.search = Some(Search::new(now, Some(target)));
+            let reached = |one: &ProcessId| self.reach.tries(now, one);
+            place.target = place.successor(object, &target, reached);
         }
     }
 

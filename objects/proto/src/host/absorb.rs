@@ -28,7 +28,8 @@ impl Host {
         let slot = self.slots.get_mut(&object)?;
         let mut out = core::mem::take(&mut self.spare);
         let env = &mut self.world.env(now);
-        slot.replica.wake(env);
+        let woken = slot.replica.wake(env);
+        self.counters.woken += u64::from(woken);
         let result = act(&mut slot.replica, env, &mut out);
         self.absorb(now, object, out, fx);
         Some(result)
@@ -67,7 +68,7 @@ impl Host {
             }
             Note::BecamePrimary(Activation::Created) => {
                 self.attention.insert(object);
-                self.publish(object, fx);
+                self.publish(object);
             }
             Note::BecamePrimary(_) => {}
             Note::Active(activation) => self.activated(now, object, activation, fx),
@@ -158,7 +159,7 @@ impl Host {
                     from,
                     after: stood.map_or_else(Default::default, |stood| now.since(stood.doubted)),
                 });
-                self.publish(object, fx);
+                self.publish(object);
             }
         }
     }
@@ -179,18 +180,7 @@ impl Host {
             object,
             configuration,
         });
-        self.publish(object, fx);
-    }
-
-    pub(super) fn publish(&mut self, object: ObjectId, fx: &mut Effects) {
-        if self.slots.get(&object).is_none() {
-            return;
-        }
-        self.counters.publishes += 1;
-        fx.emit(Event::Publish {
-            slot: object.slot(),
-            holders: self.holders_beside(&object),
-        });
+        self.publish(object);
     }
 
     pub(super) fn expire_tombstones(&mut self, now: Instant) {

@@ -2,10 +2,10 @@
 //! the set still stands.
 //!
 //! A member that slept, or was cut off, while the object moved on or was deleted is told when it
-//! speaks; a backup of an object that nobody calls does not speak. So each host names, to one
-//! member after the other of each set, the replicas that it holds in vain, perhaps, many in one
-//! message (design review, Orphans). Whoever knows better answers with `Gone`, as it would answer a
-//! primary of that epoch; to be up to date costs no answer.
+//! speaks; a backup of an object that nobody calls does not speak. So for some minutes of each hour
+//! each host names, to one member after the other of each set, the replicas that it holds in vain,
+//! perhaps, many in one message (design review, Orphans). Whoever knows better answers with `Gone`,
+//! as it would answer a primary of that epoch; to be up to date costs no answer.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -17,32 +17,37 @@ use super::effects::Effects;
 use crate::message::{AUDIT_MAX, Message, RegisterMessage};
 use crate::object::{Epoch, ObjectId};
 
-/// Parts of the period in which each replica is named once; six of those in which objects are
-/// published again.
+/// Parts of an hour, which is six of the periods in which objects are published again.
 const PARTS: usize = 120;
-/// Replicas named in one part. With more, the period becomes longer.
-const AT_ONCE_MAX: usize = 2_048;
+/// One in so many replicas is named in an hour: all of them four times while a tombstone is kept.
+const HOURS: usize = 6;
+/// Replicas named in one part.
+const AT_ONCE_MAX: usize = 8_192;
 
-/// How far the present period is.
+/// How far the present hour is.
 #[derive(Debug, Default)]
 pub(super) struct Audited {
     part: usize,
-    /// How many periods there were: each asks another member.
-    round: usize,
+    /// How many hours there were.
+    hours: usize,
+    /// Replicas that are still to be named in this hour.
+    left: usize,
     /// The object that was named last.
     last: Option<ObjectId>,
 }
 
 impl Host {
-    /// Asks about the next part of the replicas whose primary is another process.
+    /// Asks about the next of the replicas whose primary is another process, if it is time to.
     pub fn audit(&mut self, fx: &mut Effects) {
-        let replicas = self.slots.len();
-        let until = |part: usize| replicas * part / PARTS;
-        let share = until(self.audited.part + 1) - until(self.audited.part);
+        if self.audited.part == 0 {
+            self.audited.hours += 1;
+            self.audited.left = self.slots.len().div_ceil(HOURS);
+        }
         self.audited.part = (self.audited.part + 1) % PARTS;
-        self.audited.round += usize::from(self.audited.part == 0);
+        let share = self.audited.left.min(AT_ONCE_MAX);
+        self.audited.left -= share;
         let mut asked: BTreeMap<ProcessId, Vec<(ObjectId, Epoch)>> = BTreeMap::new();
-        for _ in 0..share.min(AT_ONCE_MAX) {
+        for _ in 0..share {
             self.audited.last = self.slots.next(self.audited.last);
             let Some(object) = self.audited.last else {
                 return;
@@ -68,7 +73,7 @@ impl Host {
             others.retain(|one| *one != primary);
             others.insert(0, primary);
         }
-        let at = self.audited.round.checked_rem(others.len())?;
+        let at = (self.audited.hours / HOURS).checked_rem(others.len())?;
         Some((*others.get(at)?, set.epoch))
     }
 

@@ -28,6 +28,8 @@ pub struct Counters {
     pub replays_differed: u64,
     /// Sessions, answers and awaited calls that this process forgot as their primary.
     pub expired: u64,
+    /// Idle primaries that rested and were called again.
+    pub woken: u64,
     /// Queued calls that were ended because they waited for themselves.
     pub deadlocks: u64,
     /// Reads that this process answered as a primary without asking anybody.

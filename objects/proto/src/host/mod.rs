@@ -46,7 +46,7 @@ use self::inquiry::Inquiries;
 use self::outbox::Deliveries;
 use self::rebalance::Rebalance;
 use self::repair::{Lost, Repairs};
-use self::republish::Republished;
+use self::republish::{Republished, Unpublished};
 use self::returned::Returned;
 use self::silence::Silence;
 use self::slots::Slots;
@@ -96,6 +96,7 @@ pub struct Host {
     outboxes: BTreeSet<ObjectId>,
     told: Told,
     republished: Republished,
+    unpublished: Unpublished,
     audited: Audited,
     counters: Counters,
     /// What replicas write to, empty between inputs: its memory is used again.
@@ -164,7 +165,7 @@ impl Host {
             },
             view: MembershipView::default(),
             host_counts: HostCounts::default(),
-            slots: Slots::default(),
+            slots: Slots::new(config.pace.clone()),
             tombstones: Tombstones::new(me, timings.tombstones, limits.tombstones),
             silence: Silence::new(timings, limits),
             absent: Absent::default(),
@@ -181,6 +182,7 @@ impl Host {
             outboxes: BTreeSet::new(),
             told: Told::default(),
             republished: Republished::default(),
+            unpublished: Unpublished::default(),
             audited: Audited::default(),
             counters: Counters::default(),
             spare: register::Effects::default(),
@@ -295,6 +297,7 @@ impl Host {
         self.tick_silence(now, fx);
         self.tick_returned(now, fx);
         self.tick_scan();
+        self.tick_publications(fx);
         self.tick_leases(now, fx);
         self.attention.extend(self.repairs.jobs.keys().copied());
         self.outboxes.extend(self.deliveries.due(now));
@@ -311,6 +314,7 @@ impl Host {
             || self.deliveries.waits()
             || self.drains()
             || self.returned.waits()
+            || self.unpublished.waits()
             || self.repairs.scans()
             || self.has_news()
     }

@@ -6,16 +6,11 @@ use overlay_proto::ProcessId;
 
 use super::Host;
 
-/// Up to so many objects are looked at as soon as the view changes, or with the timer.
-const SCAN_AT_ONCE: usize = 1_024;
-/// More are looked at so many with one tick.
-const SCAN_PER_TICK: usize = 128;
-
 impl Host {
     /// Objects of this primary may need another set now.
     pub(super) fn on_view_repairs(&mut self) {
         let me = self.world.me;
-        if self.slots.count_of(&me) <= SCAN_AT_ONCE {
+        if self.slots.count_of(&me) <= self.config.pace.scan {
             self.attention.extend(self.slots.objects_of(&me));
         } else {
             self.repairs.stale = true;
@@ -29,7 +24,7 @@ impl Host {
             let objects = self.slots.objects_of(&self.world.me);
             self.repairs.scan.extend(objects);
         }
-        self.scan_part(SCAN_AT_ONCE);
+        self.scan_part(self.config.pace.scan);
         if self.lost.is_crowded() {
             let objects = self.slots.objects_of(&self.world.me);
             let replicas = objects.iter().filter_map(|object| self.replica(object));
@@ -42,7 +37,7 @@ impl Host {
 
     /// Looks at the next part of what is to be looked at.
     pub(super) fn tick_scan(&mut self) {
-        self.scan_part(SCAN_PER_TICK);
+        self.scan_part(self.config.pace.scan_tick);
     }
 
     fn scan_part(&mut self, most: usize) {

@@ -8,15 +8,10 @@ use core::ops::{Bound, RangeInclusive};
 
 use overlay_proto::{Instant, ProcessId, Table};
 
+use crate::config::Pace;
 use crate::host::shared::Shared;
 use crate::object::{Epoch, ObjectId};
 use crate::register::Replica;
-
-/// Replicas that wait for time to pass and are looked at with one tick; more take turns.
-const BUSY_AT_ONCE: usize = 2_048;
-
-/// Primaries that do not rest while nothing is called, and those that something keeps awake.
-const AWAKE_MAX: usize = 16_384;
 
 /// So many are looked at with one input whether they may rest: fewer cannot come to do so.
 const RESTS_AT_ONCE: usize = 2;
@@ -47,8 +42,9 @@ pub(crate) struct Stood {
 }
 
 /// The replicas by object, by believed primary, and those that wait for time to pass.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Slots {
+    pace: Pace,
     /// Boxed: a map moves its neighbours with each that comes or goes, and is never full.
     map: BTreeMap<ObjectId, Box<Slot>>,
     by_primary: BTreeMap<Arc<ProcessId>, BTreeSet<ObjectId>>,
@@ -63,6 +59,21 @@ pub(crate) struct Slots {
 }
 
 impl Slots {
+    /// No replicas.
+    #[must_use]
+    pub(crate) fn new(pace: Pace) -> Self {
+        Self {
+            pace,
+            map: BTreeMap::new(),
+            by_primary: BTreeMap::new(),
+            awake: VecDeque::new(),
+            shared: Shared::default(),
+            busy: BTreeSet::new(),
+            turn: Vec::new(),
+            weak_primaries: BTreeSet::new(),
+        }
+    }
+
     /// How many replicas there are.
     #[must_use]
     pub(crate) fn len(&self) -> usize {
@@ -74,7 +85,7 @@ impl Slots {
         let (replicas, primaries) = (self.map.len(), self.by_primary.len());
         let [sets, kinds] = self.shared.tables();
         // Some may be of replicas that are gone.
-        let awake = objects.saturating_add(AWAKE_MAX);
+        let awake = objects.saturating_add(self.pace.awake);
         [
             Table::new("replicas", replicas, objects),
             Table::new("replicas.by_primary", primaries, objects),
@@ -139,7 +150,7 @@ impl Slots {
         self.index(object);
         self.keep_awake(object);
         for _ in 0..RESTS_AT_ONCE {
-            if self.awake.len() > AWAKE_MAX {
+            if self.awake.len() > self.pace.awake {
                 self.let_rest(now);
             }
         }
@@ -287,7 +298,7 @@ impl Slots {
 
     /// Those of them that one input may look at: all, unless they are very many.
     pub(crate) fn some_busy(&self) -> impl Iterator<Item = ObjectId> + '_ {
-        self.busy.iter().take(BUSY_AT_ONCE).copied()
+        self.busy.iter().take(self.pace.turn).copied()
     }
 
     /// Those whose turn it is with this tick: a part, if they are very many.
@@ -297,9 +308,10 @@ impl Slots {
 
     /// It is the turn of the next ones; after the last of the first again.
     pub(crate) fn next_turn(&mut self) {
-        let last = self.turn.last().filter(|_| self.turn.len() == BUSY_AT_ONCE);
+        let most = self.pace.turn;
+        let last = self.turn.last().filter(|_| self.turn.len() == most);
         let from = last.map_or(Bound::Unbounded, |last| Bound::Excluded(*last));
-        let next = self.busy.range((from, Bound::Unbounded)).take(BUSY_AT_ONCE);
+        let next = self.busy.range((from, Bound::Unbounded)).take(most);
         self.turn = next.copied().collect();
     }
 

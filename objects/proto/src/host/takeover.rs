@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use overlay_proto::{Duration, Instant, LinkDown, ProcessId};
 
-use crate::config::Timings;
+use crate::config::{Pace, Timings};
 use crate::host::Host;
 use crate::host::effects::Effects;
 use crate::host::silence::Finding;
@@ -17,11 +17,6 @@ use crate::register::Replica;
 /// A candidate that did not get through is asked to stand again after this time; in between it
 /// retries by itself.
 const STAND_AGAIN: Duration = Duration::from_secs(2);
-/// Objects of a silent primary that are looked at with one tick.
-const LOOKED_AT_MAX: usize = 4_096;
-/// A host stands for no further object in turn while so many have something under way: more would
-/// only fill the queues of its links.
-const UNDER_WAY_MAX: usize = 1_024;
 /// Doubts about an absent primary that nothing comes of become rarer up to this multiple.
 const DOUBT_FACTOR_MAX: u32 = 64;
 
@@ -130,8 +125,9 @@ impl Host {
     fn next_fellows(&mut self, primary: &ProcessId) -> BTreeSet<ProcessId> {
         let me = self.world.me;
         let mut round = self.silence.round(primary);
-        let part = self.slots.part_of(primary, round.asked, LOOKED_AT_MAX);
-        round.asked = part.last().copied().filter(|_| part.len() == LOOKED_AT_MAX);
+        let most = self.config.pace.doubted;
+        let part = self.slots.part_of(primary, round.asked, most);
+        round.asked = part.last().copied().filter(|_| part.len() == most);
         self.silence.set_round(primary, round);
         part.iter()
             .filter_map(|object| self.replica(object))
@@ -143,14 +139,18 @@ impl Host {
     /// Stands for primary of the next objects whose majority misses `primary` and whose turn it
     /// is. Not of all at once: what else this host does must not wait for a hundred thousand.
     pub(super) fn consider(&mut self, now: Instant, primary: ProcessId, fx: &mut Effects) {
-        if self.silence.finding(&primary).is_none() {
+        let busy = self.slots.busy_len() >= self.config.pace.standing;
+        if busy || self.silence.finding(&primary).is_none() {
             return;
         }
         let mut round = self.silence.round(&primary);
-        let part = self.slots.part_of(&primary, round.after, LOOKED_AT_MAX);
-        let mut complete = part.len() < LOOKED_AT_MAX;
+        let Pace {
+            doubted, standing, ..
+        } = self.config.pace;
+        let part = self.slots.part_of(&primary, round.after, doubted);
+        let mut complete = part.len() < doubted;
         for object in part {
-            if self.slots.busy_len() >= UNDER_WAY_MAX {
+            if self.slots.busy_len() >= standing {
                 complete = false;
                 break;
             }
@@ -195,7 +195,8 @@ impl Host {
             .stood
             .as_ref()
             .is_some_and(|stood| now.since(stood.at) < STAND_AGAIN);
-        let in_turn = rank(slot.replica.configuration(), me, primary).is_some_and(|it| it <= turn);
+        let in_turn =
+            rank(object, slot.replica.configuration(), me, primary).is_some_and(|it| it <= turn);
         let due = stands_after(&slot.replica, me, primary, &finding, timings)
             .is_some_and(|after| now >= finding.silent + after);
         if lately || !in_turn || !due || self.is_leased(now, &object) {
@@ -262,7 +263,7 @@ fn stands_after(
     }
     let configuration = replica.configuration();
     if !replica.is_weak() {
-        let rank = may_stand(configuration, me, primary, finding)?;
+        let rank = may_stand(replica.object(), configuration, me, primary, finding)?;
         return Some(timings.rank_delay * rank);
     }
     // In weak mode nobody has to agree. But one that hears the primary is believed.
@@ -271,11 +272,13 @@ fn stands_after(
         return None;
     }
     let turn = timings.rank_delay + timings.weak.collect;
-    Some(timings.weak.wait + turn * rank(configuration, me, primary)?)
+    let rank = rank(replica.object(), configuration, me, primary)?;
+    Some(timings.weak.wait + turn * rank)
 }
 
 /// This backup's turn among the members after the primary, if a majority misses the primary.
 fn may_stand(
+    object: ObjectId,
     configuration: &Configuration,
     me: &ProcessId,
     primary: &ProcessId,
@@ -289,13 +292,17 @@ fn may_stand(
     if votes < configuration.majority() {
         return None;
     }
-    rank(configuration, me, primary)
+    rank(object, configuration, me, primary)
 }
 
-/// How many members come between the primary and this one, in the order of the set.
-fn rank(configuration: &Configuration, me: &ProcessId, primary: &ProcessId) -> Option<u32> {
-    let mine = u32::from(configuration.index_of(me)?);
-    let size = u32::try_from(configuration.members.len()).ok()?;
-    let theirs = configuration.index_of(primary).map_or(size - 1, u32::from);
-    (mine + size).checked_sub(theirs + 1)?.checked_rem(size)
+/// How many members stand before this one when the primary of an object is gone.
+fn rank(
+    object: ObjectId,
+    configuration: &Configuration,
+    me: &ProcessId,
+    primary: &ProcessId,
+) -> Option<u32> {
+    let mut order = configuration.successors(object, primary);
+    let place = order.position(|member| member == *me)?;
+    u32::try_from(place).ok()
 }

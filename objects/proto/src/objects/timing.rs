@@ -28,7 +28,7 @@ impl Objects {
             }
             Timer::Publish => {
                 self.set.publish = false;
-                self.host.republish(fx);
+                self.host.republish();
                 self.host.audit(fx);
             }
         }

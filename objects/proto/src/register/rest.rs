@@ -106,10 +106,10 @@ impl Replica {
         }
     }
 
-    /// Makes a primary that rests what it was.
-    pub(crate) fn wake(&mut self, env: &Env<'_>) {
+    /// Makes a primary that rests what it was. Whether it rested.
+    pub(crate) fn wake(&mut self, env: &Env<'_>) -> bool {
         let (Role::Resting(resting), Some(held)) = (&self.role, &self.record.accepted) else {
-            return;
+            return false;
         };
         let resting = *resting;
         let head = held.version;
@@ -129,5 +129,6 @@ impl Replica {
             }
         }
         self.role = Role::Primary(Box::new(primary));
+        true
     }
 }

@@ -35,6 +35,16 @@ impl Cluster {
 
     /// Makes a number under a given id, on these nodes or where it is dealt.
     pub(super) fn create_as(&mut self, node: usize, id: ObjectId, members: Option<&[usize]>) {
+        let ticket = self.begin_create_as(node, id, members);
+        self.run_until("an object is made", |c| c.created(node, ticket).is_some());
+    }
+
+    pub(super) fn begin_create_as(
+        &mut self,
+        node: usize,
+        id: ObjectId,
+        members: Option<&[usize]>,
+    ) -> Ticket {
         let ticket = self.ticket();
         let process = |one: &usize| self.nodes[*one].process;
         let creation = Creation {
@@ -43,7 +53,7 @@ impl Cluster {
             ..self.creation(HandleId(ticket.0), 0)
         };
         self.command(node, Command::Create { ticket, creation });
-        self.run_until("an object is made", |c| c.created(node, ticket).is_some());
+        ticket
     }
 
     fn creation(&self, handle: HandleId, initial: u64) -> Creation {
