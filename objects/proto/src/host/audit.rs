@@ -39,11 +39,11 @@ pub(super) struct Audited {
 impl Host {
     /// Asks about the next of the replicas whose primary is another process, if it is time to.
     pub fn audit(&mut self, fx: &mut Effects) {
+        self.audited.part = (self.audited.part + 1) % PARTS;
         if self.audited.part == 0 {
             self.audited.hours += 1;
             self.audited.left = self.slots.len().div_ceil(HOURS);
         }
-        self.audited.part = (self.audited.part + 1) % PARTS;
         let share = self.audited.left.min(AT_ONCE_MAX);
         self.audited.left -= share;
         let mut asked: BTreeMap<ProcessId, Vec<(ObjectId, Epoch)>> = BTreeMap::new();

@@ -62,7 +62,7 @@ fn replicas_that_are_up_to_date_cost_a_message_in_six_hours_and_pair() {
     }
     cluster.run(Duration::from_secs(10));
     cluster.sent = Some(Vec::new());
-    cluster.run(HOUR * 6);
+    cluster.run(HOUR * 6 + HOUR / 4);
     let sent = cluster.sent.take().unwrap();
     let named = |message: &Message| match message {
         Message::Audit { replicas } => {
