@@ -115,6 +115,7 @@ pub struct Limits {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pace {
     /// Primaries that do not rest while nothing is called, and those that something keeps awake.
+    /// In a burst four times as many, for some seconds.
     pub awake: usize,
     /// Replicas that wait for time to pass and are looked at with one tick; more take turns.
     pub turn: usize,

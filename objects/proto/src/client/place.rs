@@ -282,8 +282,7 @@ impl Place {
         false
     }
 
-    /// The first member after this one, in the order in which they stand for primary, that seems
-    /// to be within reach.
+    /// Who stands first for primary after this one, of those within reach.
     pub(super) fn successor(
         &self,
         object: ObjectId,
@@ -291,8 +290,8 @@ impl Place {
         mut reached: impl FnMut(&ProcessId) -> bool,
     ) -> Option<ProcessId> {
         let set = self.configuration.as_ref()?;
-        let mut others = set.successors(object, of);
-        others.find(|one| !self.down.contains(one) && reached(one))
+        set.successors(object, of)
+            .find(|one| !self.down.contains(one) && reached(one))
     }
 
     /// Counts a refusal: the first one is answered at once, later ones after a pause.

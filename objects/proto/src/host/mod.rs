@@ -296,6 +296,7 @@ impl Host {
         }
         self.tick_silence(now, fx);
         self.tick_returned(now, fx);
+        self.slots.tick_rest(now);
         self.tick_scan();
         self.tick_publications(fx);
         self.tick_leases(now, fx);
@@ -315,6 +316,7 @@ impl Host {
             || self.drains()
             || self.returned.waits()
             || self.unpublished.waits()
+            || self.slots.rests()
             || self.repairs.scans()
             || self.has_news()
     }

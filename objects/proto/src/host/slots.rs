@@ -1,5 +1,7 @@
 //! The replicas at this process and the indices that keep idle ones free of cost.
 
+mod resting;
+
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::sync::Arc;
@@ -13,9 +15,6 @@ use crate::host::shared::Shared;
 use crate::object::{Epoch, ObjectId};
 use crate::register::Replica;
 
-/// So many are looked at with one input whether they may rest: fewer cannot come to do so.
-const RESTS_AT_ONCE: usize = 2;
-
 /// One replica and what the host remembers about it.
 #[derive(Debug)]
 pub(crate) struct Slot {
@@ -26,6 +25,10 @@ pub(crate) struct Slot {
     /// When this backup last stood for primary, and when it first doubted the one before.
     pub(crate) stood: Option<Box<Stood>>,
     primary: Option<Arc<ProcessId>>,
+    /// It is among those that wait for time to pass.
+    busy: bool,
+    /// It is among those in weak mode whose primary this process is.
+    weak_primary: bool,
     /// It is among the primaries that do not rest.
     awake: bool,
     /// It was called since it was last looked at whether it may rest.
@@ -50,6 +53,8 @@ pub(crate) struct Slots {
     by_primary: BTreeMap<Arc<ProcessId>, BTreeSet<ObjectId>>,
     /// Primaries that do not rest, the longest unused first.
     awake: VecDeque<ObjectId>,
+    /// How many of them were looked at since the last one rested, or anything was called.
+    in_vain: usize,
     shared: Shared,
     busy: BTreeSet<ObjectId>,
     /// The busy ones whose turn it is.
@@ -67,6 +72,7 @@ impl Slots {
             map: BTreeMap::new(),
             by_primary: BTreeMap::new(),
             awake: VecDeque::new(),
+            in_vain: 0,
             shared: Shared::default(),
             busy: BTreeSet::new(),
             turn: Vec::new(),
@@ -120,6 +126,8 @@ impl Slots {
             announced: None,
             stood: None,
             primary: None,
+            busy: false,
+            weak_primary: false,
             awake: false,
             used: false,
         };
@@ -147,65 +155,40 @@ impl Slots {
 
     /// Brings the indices up to date after the replica changed.
     pub(crate) fn refresh(&mut self, now: Instant, object: &ObjectId) {
-        self.index(object);
-        self.keep_awake(object);
-        for _ in 0..RESTS_AT_ONCE {
-            if self.awake.len() > self.pace.awake {
-                self.let_rest(now);
-            }
-        }
-    }
-
-    /// A primary that is called is not to rest soon.
-    fn keep_awake(&mut self, object: &ObjectId) {
         let Some(slot) = self.map.get_mut(object) else {
             return;
         };
+        let replica = &slot.replica;
+        let (busy, weak) = (
+            replica.wants_tick(),
+            replica.is_weak() && replica.is_primary(),
+        );
+        list(&mut self.busy, object, &mut slot.busy, busy);
+        list(
+            &mut self.weak_primaries,
+            object,
+            &mut slot.weak_primary,
+            weak,
+        );
         slot.used = true;
         if !slot.awake && slot.replica.is_awake() {
             slot.awake = true;
             self.awake.push_back(*object);
         }
-    }
-
-    /// Lets the primary rest that was longest unused, unless it was used since, or is busy.
-    fn let_rest(&mut self, now: Instant) {
-        let Some(object) = self.awake.pop_front() else {
-            return;
-        };
-        let Some(slot) = self.map.get_mut(&object).filter(|slot| slot.awake) else {
-            return;
-        };
-        let used = core::mem::take(&mut slot.used);
-        slot.awake = slot.replica.is_awake() && (used || !slot.replica.rest(now));
-        if slot.awake {
-            self.awake.push_back(object);
-        }
-    }
-
-    fn index(&mut self, object: &ObjectId) {
-        let Some(slot) = self.map.get_mut(object) else {
-            return;
-        };
-        if slot.replica.wants_tick() {
-            self.busy.insert(*object);
-        } else {
-            self.busy.remove(object);
-        }
-        if slot.replica.is_weak() && slot.replica.is_primary() {
-            self.weak_primaries.insert(*object);
-        } else {
-            self.weak_primaries.remove(object);
-        }
         let primary = slot.replica.believed_primary();
-        if primary.as_ref() == slot.primary.as_deref() {
-            return;
+        if primary.as_ref() != slot.primary.as_deref() {
+            self.list_primary(object, primary);
         }
+        self.end_burst(now);
+    }
+
+    fn list_primary(&mut self, object: &ObjectId, primary: Option<ProcessId>) {
         let known = primary.map(|primary| match self.by_primary.get_key_value(&primary) {
             Some((known, _)) => known.clone(),
             None => Arc::new(primary),
         });
-        let before = core::mem::replace(&mut slot.primary, known.clone());
+        let slot = self.map.get_mut(object);
+        let before = slot.and_then(|slot| core::mem::replace(&mut slot.primary, known.clone()));
         if let Some(before) = before {
             self.unlist(object, &before);
         }
@@ -362,6 +345,19 @@ impl Slots {
         if objects.is_empty() {
             self.by_primary.remove(primary);
         }
+    }
+}
+
+/// Brings an object's place in an index up to date, which is looked at only if that changed.
+fn list(index: &mut BTreeSet<ObjectId>, object: &ObjectId, listed: &mut bool, belongs: bool) {
+    if *listed == belongs {
+        return;
+    }
+    *listed = belongs;
+    if belongs {
+        index.insert(*object);
+    } else {
+        index.remove(object);
     }
 }
 

@@ -14,5 +14,6 @@ mod nested;
 mod noise;
 mod placing;
 mod rebalancing;
+mod resting;
 mod serving;
 mod storm;

@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::executor::Numbers;
 use super::serving::Relay;
-use crate::config::ObjectsConfig;
+use crate::config::{ObjectsConfig, Pace};
 use crate::execution::Executed;
 use crate::machine::{Command, Event, Ticket, Timer};
 use crate::message::Message;
@@ -98,6 +98,7 @@ pub(super) struct Cluster {
     pub(super) executor: Numbers,
     pub(super) mode: Mode,
     pub(super) relays: BTreeMap<Ticket, Relay>,
+    pace: Pace,
     /// What was sent, if it is recorded.
     pub(super) sent: Option<Vec<Message>>,
     queue: BTreeMap<(Instant, u64), Happening>,
@@ -117,6 +118,15 @@ impl Cluster {
     }
 
     pub(super) fn reading(reads: Reads, seed: u64, hosts: usize) -> Self {
+        Self::of(reads, Pace::default(), seed, hosts)
+    }
+
+    /// Hosts that do so much at a time.
+    pub(super) fn paced(pace: Pace, seed: u64, hosts: usize) -> Self {
+        Self::of(Reads::Quorum, pace, seed, hosts)
+    }
+
+    fn of(reads: Reads, pace: Pace, seed: u64, hosts: usize) -> Self {
         let mut cluster = Self {
             now: Instant::from_micros(1_000_000),
             nodes: Vec::new(),
@@ -130,6 +140,7 @@ impl Cluster {
                 ..Numbers::default()
             },
             mode: Mode::Strong,
+            pace,
             relays: BTreeMap::new(),
             sent: None,
             queue: BTreeMap::new(),
@@ -179,7 +190,11 @@ impl Cluster {
         };
         let seed = self.rng.random();
         let methods = Arc::new(self.executor);
-        let mut machine = Objects::new(ObjectsConfig::default(), process, methods, seed);
+        let config = ObjectsConfig {
+            pace: self.pace.clone(),
+            ..ObjectsConfig::default()
+        };
+        let mut machine = Objects::new(config, process, methods, seed);
         machine.mutate(self.mutation);
         self.nodes.push(Node {
             machine,
