@@ -26,7 +26,8 @@ const GOSSIP_PACKET_BYTES_MAX: usize = 2 * TOPIC_MESSAGE_BYTES_MAX;
 /// receiver's limit it closes the stream, and after the fifth time gossip is dead on that link.
 const GOSSIP_CONTROL_BYTES_MAX: usize = 256 * 1024;
 /// Peers that a directory record is written to.
-pub(crate) const DIRECTORY_REPLICAS: NonZeroUsize = NonZeroUsize::new(5).unwrap();
+pub(crate) const DIRECTORY_REPLICAS: usize = 5;
+const DIRECTORY_FACTOR: NonZeroUsize = NonZeroUsize::new(DIRECTORY_REPLICAS).unwrap();
 /// Longest wait for one answer during a lookup.
 const DIRECTORY_STREAM_TIMEOUT: Duration = Duration::from_millis(1500);
 /// Longest lookup or write.
@@ -169,7 +170,7 @@ fn message_id(message: &gossipsub::Message) -> gossipsub::MessageId {
 fn directory(settings: &Settings<'_>, peer: libp2p::PeerId) -> kad::Behaviour<Records> {
     let mut config = kad::Config::new(settings.cluster.protocol("kad/1"));
     config
-        .set_replication_factor(DIRECTORY_REPLICAS)
+        .set_replication_factor(DIRECTORY_FACTOR)
         .set_query_timeout(DIRECTORY_QUERY_TIMEOUT)
         .set_substreams_timeout(DIRECTORY_STREAM_TIMEOUT)
         .set_record_ttl(Some(DIRECTORY_RECORD_TTL))

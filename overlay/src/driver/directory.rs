@@ -51,8 +51,7 @@ impl Driver {
     /// Begins to put a record where lookups find it. The routing table is the view, so the members
     /// closest to the key are known, and not searched for first.
     fn put(&mut self, mut record: Record) -> Result<QueryId, store::Error> {
-        let most = DIRECTORY_REPLICAS.get();
-        let closest = self.lookups.routing.closest(&record.key, most);
+        let closest = (self.lookups.routing).closest(&record.key, DIRECTORY_REPLICAS);
         let own = *self.swarm.local_peer_id();
         let directory = &mut self.swarm.behaviour_mut().directory;
         if closest.is_empty() {
