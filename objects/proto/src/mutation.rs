@@ -18,6 +18,8 @@ pub enum Mutation {
     PromiseWithoutRecord,
     /// A candidate goes on from its own value, whatever the others promised with theirs.
     OwnValueKept,
+    /// A value is kept for a later ballot by its version alone, whoever made it.
+    KeptByVersion,
     /// The next replica set is installed before a majority has the seal.
     SealUnchosen,
     /// A call that failed is answered at once and leaves no version (review 1.3).
@@ -65,13 +67,14 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::QuorumOneLess,
         Self::QuorumOfTheLiving,
         Self::LearnersVote,
         Self::PromiseForgotten,
         Self::PromiseWithoutRecord,
         Self::OwnValueKept,
+        Self::KeptByVersion,
         Self::SealUnchosen,
         Self::FailuresUnshipped,
         Self::RollbackToCommitted,

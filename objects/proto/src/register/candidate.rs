@@ -76,9 +76,11 @@ impl Candidate {
     }
 
     /// Members that promised with this value. It need not be sent to them.
-    fn keepers(&self, head: (Ballot, Version)) -> MemberSet {
+    fn keepers(&self, head: (Ballot, Version), mutation: Option<Mutation>) -> MemberSet {
+        let any = mutation == Some(Mutation::KeptByVersion);
+        let same = |named: &(Ballot, Version)| *named == head || any && named.1 == head.1;
         let mut keepers = MemberSet::EMPTY;
-        for (index, _) in self.accepted.iter().filter(|(_, named)| **named == head) {
+        for (index, _) in self.accepted.iter().filter(|(_, named)| same(named)) {
             keepers.insert(*index);
         }
         keepers
@@ -281,7 +283,7 @@ impl Replica {
         if let Some(held) = &mut self.record.accepted {
             held.ballot = ballot;
         }
-        let carried = Carried::by(candidate.keepers(head), head.0);
+        let carried = Carried::by(candidate.keepers(head, env.mutation), head.0);
         let waiting = core::mem::take(&mut candidate.waiting);
         let askers = core::mem::take(&mut candidate.askers);
         if weak {

@@ -132,7 +132,7 @@ impl Record {
         }
         match change {
             Change::Full { value, .. } => self.accept_full(ballot, version, value),
-            Change::Kept { from } => self.accept_kept(ballot, version, from),
+            Change::Kept { from } => self.accept_kept(ballot, version, from, mutation),
             step @ Change::Step { .. } => self.accept_step(ballot, version, &step, mutation),
         }
     }
@@ -151,11 +151,19 @@ impl Record {
 
     /// Under one ballot each version has one value. The lowest ballot is none: values that came too
     /// late are kept under it, whoever made them.
-    fn accept_kept(&mut self, ballot: Ballot, version: Version, from: Ballot) -> AcceptAnswer {
+    fn accept_kept(
+        &mut self,
+        ballot: Ballot,
+        version: Version,
+        from: Ballot,
+        mutation: Option<Mutation>,
+    ) -> AcceptAnswer {
         let Some(held) = &mut self.accepted else {
             return AcceptAnswer::NeedFull;
         };
-        let same = (held.ballot, held.version) == (from, version) && from != Ballot::default();
+        let any = mutation == Some(Mutation::KeptByVersion);
+        let made = any || held.ballot == from && from != Ballot::default();
+        let same = made && held.version == version;
         if same {
             held.ballot = ballot;
         } else if held.ballot != ballot || held.version < version {
