@@ -119,6 +119,9 @@ fn only_the_named_value_is_kept_for_a_later_ballot() {
     assert_eq!(record.accept(next, Version(5), kept(other), None), need);
     assert_eq!(record.accept(next, Version(4), kept(mine), None), need);
     assert_eq!(record.promised, mine, "what is not stored promises nothing");
+    let broken = Some(Mutation::KeptByVersion);
+    let taken = record.clone().accept(next, Version(5), kept(other), broken);
+    assert_eq!(taken, AcceptAnswer::Stored(Version(5)), "not told apart");
     let stored = AcceptAnswer::Stored(Version(5));
     assert_eq!(record.accept(next, Version(5), kept(mine), None), stored);
     assert_eq!(record.newest(), (next, Version(5)));
