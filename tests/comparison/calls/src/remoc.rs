@@ -1,7 +1,6 @@
 //! remoc's remote traits over TCP, unencrypted.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use remoc::prelude::*;
 use remoc::rtc::CallError;
@@ -26,14 +25,6 @@ impl Counter for Held {
     }
 }
 
-/// By default what is sent waits up to 20 ms for more.
-fn configuration() -> remoc::Cfg {
-    remoc::Cfg {
-        flush_delay: Duration::ZERO,
-        ..remoc::Cfg::default()
-    }
-}
-
 pub(crate) async fn serve() -> Result<(), String> {
     let listener = TcpListener::bind("127.0.0.1:0").await;
     let listener = listener.map_err(|error| error.to_string())?;
@@ -46,15 +37,13 @@ pub(crate) async fn serve() -> Result<(), String> {
         .set_nodelay(true)
         .map_err(|error| error.to_string())?;
     let (reader, writer) = stream.into_split();
-    let (server, client) = CounterServerSharedMut::<_, remoc::codec::Default>::new(
-        Arc::new(RwLock::new(Held(0))),
-        1_024,
-    );
-    remoc::Connect::io(configuration(), reader, writer)
+    let (server, client) =
+        CounterServerSharedMut::<_, remoc::codec::Default>::new(Arc::new(RwLock::new(Held(0))));
+    remoc::Connect::io(remoc::Cfg::default(), reader, writer)
         .provide(client)
         .await
         .map_err(|error| error.to_string())?;
-    server.serve(true).await.map_err(|error| error.to_string())
+    server.serve().await.map_err(|error| error.to_string())
 }
 
 pub(crate) async fn measure() -> Result<Figures, String> {
@@ -65,7 +54,7 @@ pub(crate) async fn measure() -> Result<Figures, String> {
             .set_nodelay(true)
             .map_err(|error| error.to_string())?;
         let (reader, writer) = stream.into_split();
-        let connected = remoc::Connect::io(configuration(), reader, writer);
+        let connected = remoc::Connect::io(remoc::Cfg::default(), reader, writer);
         let counter: CounterClient = connected
             .consume()
             .await
