@@ -171,7 +171,7 @@ impl Slots {
             weak,
         );
         slot.used = true;
-        if !slot.awake && slot.replica.is_awake() {
+        if !slot.awake && slot.replica.is_awake() && !slot.replica.rest_unused(now) {
             slot.awake = true;
             self.awake.push_back(*object);
         }

@@ -55,6 +55,15 @@ impl Primary {
 }
 
 impl Replica {
+    /// Lets a new primary rest that has made no round: it may be long until it is called. Whether it
+    /// does.
+    pub(crate) fn rest_unused(&mut self, now: Instant) -> bool {
+        let Role::Primary(primary) = &self.role else {
+            return false;
+        };
+        primary.rounds == 0 && self.rest(now)
+    }
+
     /// Lets an idle primary rest. Whether it does.
     pub(crate) fn rest(&mut self, now: Instant) -> bool {
         let Role::Primary(primary) = &self.role else {
