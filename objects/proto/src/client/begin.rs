@@ -343,7 +343,8 @@ impl Client {
     /// The lane has an open call from now on.
     fn activate(&mut self, now: Instant, key: LaneKey) {
         let place = self.places.entry(key.object).or_default();
-        if place.lanes.is_empty() {
+        let first = place.lanes.is_empty();
+        if first {
             place.wake(now);
             self.active.insert(key.object);
             if let Some(idle) = place.idle.take() {
@@ -352,7 +353,7 @@ impl Client {
         }
         place.lanes.insert(key.owner);
         if !self.reach.is_whole() {
-            self.pass_over(now, key.object);
+            self.pass_over(now, key.object, first);
         }
     }
 }

@@ -121,9 +121,11 @@ impl Client {
         }
     }
 
-    /// An object is called again whose primary could not be reached lately: who comes after it is
-    /// called, instead of waiting for one more dial to fail, and says if it does not stand for it.
-    pub(super) fn pass_over(&mut self, now: Instant, object: ObjectId) {
+    /// An object is called again whose primary could not be reached lately: others are asked at
+    /// once, instead of waiting for one more dial to fail. If this is the `first` open call, who
+    /// comes after the primary is called, and says if it does not stand for it; further calls wait
+    /// for the search, which sends those again that are under way to the primary.
+    pub(super) fn pass_over(&mut self, now: Instant, object: ObjectId, first: bool) {
         let Some(place) = self.places.get_mut(&object) else {
             return;
         };
@@ -131,8 +133,10 @@ impl Client {
         if let Some(target) = target {
             place.lost(target);
             place.search = Some(Search::new(now, Some(target)));
-            let reached = |one: &ProcessId| self.reach.tries(now, one);
-            place.target = place.successor(object, &target, reached);
+            if first {
+                let reached = |one: &ProcessId| self.reach.tries(now, one);
+                place.target = place.successor(object, &target, reached);
+            }
         }
     }
 
