@@ -55,8 +55,8 @@ impl Primary {
 }
 
 impl Replica {
-    /// Lets a new primary rest that has made no round: it may be long until it is called. Whether it
-    /// does.
+    /// Lets a new primary rest that has made no round: it may be long until it is called. Whether
+    /// it does.
     pub(crate) fn rest_unused(&mut self, now: Instant) -> bool {
         let Role::Primary(primary) = &self.role else {
             return false;
