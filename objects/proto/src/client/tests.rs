@@ -212,6 +212,26 @@ fn a_primary_that_takes_over_late_is_found_soon() {
 }
 
 #[test]
+fn calls_of_two_handles_on_a_dead_primary_are_both_answered() {
+    for successor in [2, 3] {
+        let mut world = World::new();
+        world.write(1);
+        world.settle();
+        world.gone.insert(process(1));
+        world.cut(process(1));
+        world.object.primary = successor;
+        let on_its_way = world.write(2);
+        let passing_over = world.invoke(Invocation {
+            handle: HandleId(2),
+            ..world.invocation(true, 3)
+        });
+        world.run(SECOND);
+        assert_eq!(world.outcome(on_its_way), returned(2));
+        assert_eq!(world.outcome(passing_over), returned(3));
+    }
+}
+
+#[test]
 fn a_frozen_primary_is_complained_of_and_left() {
     let mut world = World::new();
     world.write(1);
