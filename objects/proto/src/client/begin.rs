@@ -195,7 +195,7 @@ impl Client {
         self.lanes
             .entry(key)
             .or_insert_with(|| Lane::new(now, kind, session));
-        self.learn(reference);
+        self.learn(now, reference);
     }
 
     /// Whether the call may begin at all.
@@ -287,7 +287,7 @@ impl Client {
         lane.or_insert_with(|| Lane::new(now, kind, LaneSession::None))
             .push(id, &call);
         self.calls.insert(id, Box::new(call));
-        self.learn(target);
+        self.learn(now, target);
         self.activate(now, key);
         if self
             .places
@@ -327,11 +327,11 @@ impl Client {
     }
 
     /// Takes a reference's hint where its object is.
-    fn learn(&mut self, reference: &RawRef) {
+    fn learn(&mut self, now: Instant, reference: &RawRef) {
         let limit = self.config.candidates;
         let idled = self.idled;
         let place = self.places.entry(reference.id).or_default();
-        place.hint(reference.configuration.as_ref(), limit);
+        place.hint(now, reference.configuration.as_ref(), limit);
         if place.lanes.is_empty() && place.idle.is_none() {
             place.idle = Some(idled);
             self.idle.insert(idled, reference.id);

@@ -1,11 +1,14 @@
 //! Where an object is believed to be, and what is known of those who should know.
 
+mod search;
+
 use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use overlay_proto::{Duration, Instant, ProcessId};
 
+pub(super) use self::search::Search;
 use super::lane::Owner;
 use crate::directory::HOLDERS_MAX;
 use crate::message::Sighting;
@@ -64,25 +67,6 @@ pub(super) struct Place {
     pub(super) idle: Option<u64>,
 }
 
-/// A search for an object's primary.
-#[derive(Debug)]
-pub(super) struct Search {
-    pub(super) began: Instant,
-    /// Rounds so far.
-    pub(super) rounds: u32,
-    pub(super) next_at: Instant,
-    /// A member has answered since the last round.
-    pub(super) answered: bool,
-    /// Asked through the view, and not heard since.
-    pub(super) unheard: BTreeSet<ProcessId>,
-    /// The directory is being asked.
-    pub(super) looking_up: bool,
-    /// The directory has no more than what it gave.
-    pub(super) exhausted: bool,
-    /// The process that left calls unanswered.
-    pub(super) suspect: Option<ProcessId>,
-}
-
 /// What a sighting changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Learned {
@@ -96,12 +80,14 @@ pub(super) enum Learned {
 
 impl Place {
     /// Takes a reference's hint.
-    pub(super) fn hint(&mut self, hint: Option<&Arc<Configuration>>, limit: usize) {
+    pub(super) fn hint(&mut self, now: Instant, hint: Option<&Arc<Configuration>>, limit: usize) {
         let Some(hint) = hint else { return };
         let Some(believed) = &self.configuration else {
             if possible(hint) {
-                self.target = hint.process(0);
                 self.configuration = Some(hint.clone());
+                if let Some(first) = hint.process(0) {
+                    self.find(now, first);
+                }
             }
             return;
         };
@@ -248,7 +234,7 @@ impl Place {
         self.heard(now);
         self.down.remove(&from);
         if self.target.is_none() && done {
-            self.target = Some(from);
+            self.find(now, from);
         }
         if self.target != Some(from) {
             return;
@@ -260,6 +246,14 @@ impl Place {
             self.refusals = 0;
             self.search = None;
             self.holders = Vec::new();
+        }
+    }
+
+    /// Calls go to this process from now on, also those that wait for the search.
+    fn find(&mut self, now: Instant, target: ProcessId) {
+        self.target = Some(target);
+        if !self.lanes.is_empty() {
+            self.resend_at = self.resend_at.or(Some(now));
         }
     }
 
@@ -370,22 +364,6 @@ impl Place {
     /// Whether the replicas were asked at or after this time.
     pub(super) fn asked_since(&self, then: Instant) -> bool {
         self.asked_at.is_some_and(|at| at >= then)
-    }
-}
-
-impl Search {
-    /// A search that begins now.
-    pub(super) const fn new(now: Instant, suspect: Option<ProcessId>) -> Self {
-        Self {
-            began: now,
-            rounds: 0,
-            next_at: now,
-            answered: false,
-            unheard: BTreeSet::new(),
-            looking_up: false,
-            exhausted: false,
-            suspect,
-        }
     }
 }
 

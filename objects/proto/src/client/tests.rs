@@ -633,6 +633,44 @@ fn the_directory_finds_an_object_whose_members_all_changed() {
 }
 
 #[test]
+fn a_hint_of_one_handle_serves_those_that_search() {
+    let mut world = World::new();
+    let searching = world.invoke(Invocation {
+        target: reference(None),
+        ..world.invocation(true, 1)
+    });
+    world.settle();
+    assert!(!world.ended.contains_key(&searching), "nobody knows where");
+    let hinted = world.invoke(Invocation {
+        handle: HandleId(2),
+        ..world.invocation(true, 2)
+    });
+    world.run(Duration::from_millis(50));
+    assert!(world.ended.contains_key(&hinted));
+    assert!(world.ended.contains_key(&searching));
+}
+
+#[test]
+fn a_call_that_was_turned_away_follows_one_that_was_answered() {
+    let mut world = World::new();
+    world.write(1);
+    world.settle();
+    let turned_away = world.read();
+    let answered = world.invoke(Invocation {
+        handle: HandleId(2),
+        ..world.invocation(false, 0)
+    });
+    world.answer_oldest(Reply::Refused(Refusal::Elsewhere(Sighting::Member {
+        configuration: configuration(1, &[1, 2, 3]),
+        primary: None,
+    })));
+    world.answer_oldest(done(returned(7), 1));
+    assert_eq!(world.outcome(answered), returned(7));
+    world.run(Duration::from_millis(50));
+    assert_eq!(world.outcome(turned_away), returned(1));
+}
+
+#[test]
 fn in_a_small_cluster_everybody_is_asked_in_the_end() {
     let mut world = World::new();
     world
