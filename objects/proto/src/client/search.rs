@@ -187,7 +187,9 @@ impl Client {
         search.rounds = search.rounds.saturating_add(1);
         search.answered = false;
         let suspect = search.suspect;
-        for process in reached {
+        // Where nobody is known, this process may have a replica itself.
+        let itself = (known.is_empty() && search.rounds == 1).then_some(self.me);
+        for process in reached.into_iter().chain(itself) {
             fx.sends.push((process, Message::Where { object, suspect }));
         }
         let may_look_up = place

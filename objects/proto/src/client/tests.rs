@@ -633,6 +633,21 @@ fn the_directory_finds_an_object_whose_members_all_changed() {
 }
 
 #[test]
+fn where_nobody_is_known_this_process_is_asked_first() {
+    let mut world = World::new();
+    world.invoke(Invocation {
+        target: reference(None),
+        ..world.invocation(true, 1)
+    });
+    let asked = world.wire.iter().map(|(_, to, message)| (*to, message));
+    let question = Message::Where {
+        object: OBJECT,
+        suspect: None,
+    };
+    assert_eq!(asked.collect::<Vec<_>>(), [(world.me, &question)]);
+}
+
+#[test]
 fn a_hint_of_one_handle_serves_those_that_search() {
     let mut world = World::new();
     let searching = world.invoke(Invocation {
