@@ -121,7 +121,7 @@ pub struct Pace {
     pub turn: usize,
     /// Objects of a silent primary that are looked at with one tick.
     pub doubted: usize,
-    /// A host stands for no further object in turn while so many have something under way: more
+    /// A host stands for few further objects in turn while so many have something under way: more
     /// would only fill the queues of its links.
     pub standing: usize,
     /// Objects that are looked at as soon as the view changes, or with the repair timer.

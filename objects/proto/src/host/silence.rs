@@ -49,6 +49,8 @@ pub(crate) struct StandingRound {
     pub(crate) after: Option<ObjectId>,
     /// The object whose members were asked last whether they miss the primary, too.
     pub(crate) asked: Option<ObjectId>,
+    /// When the host last went on with them.
+    pub(crate) at: Option<Instant>,
 }
 
 /// A process found silent here, as the takeover rule needs it.
@@ -170,6 +172,7 @@ impl Silence {
         if news {
             watch.round = StandingRound {
                 asked: watch.round.asked,
+                at: watch.round.at,
                 ..StandingRound::default()
             };
         }

@@ -17,6 +17,11 @@ use crate::register::Replica;
 /// A candidate that did not get through is asked to stand again after this time; in between it
 /// retries by itself.
 const STAND_AGAIN: Duration = Duration::from_secs(2);
+/// While more than enough is under way, which may be for ever where majorities are gone, a host
+/// still goes on with a silent primary's objects: after such a pause,
+const CROWDED_PAUSE: Duration = Duration::from_millis(100);
+/// with such a part of what it does else.
+const CROWDED_PART: usize = 4;
 /// Doubts about an absent primary that nothing comes of become rarer up to this multiple.
 const DOUBT_FACTOR_MAX: u32 = 64;
 
@@ -139,18 +144,26 @@ impl Host {
     /// Stands for primary of the next objects whose majority misses `primary` and whose turn it
     /// is. Not of all at once: what else this host does must not wait for a hundred thousand.
     pub(super) fn consider(&mut self, now: Instant, primary: ProcessId, fx: &mut Effects) {
-        let busy = self.slots.busy_len() >= self.config.pace.standing;
-        if busy || self.silence.finding(&primary).is_none() {
-            return;
-        }
         let mut round = self.silence.round(&primary);
+        let busy = self.slots.busy_len();
         let Pace {
             doubted, standing, ..
         } = self.config.pace;
+        let crowded = busy >= standing;
+        let lately = round.at.is_some_and(|at| now.since(at) < CROWDED_PAUSE);
+        if crowded && lately || self.silence.finding(&primary).is_none() {
+            return;
+        }
+        round.at = Some(now);
+        let most = if crowded {
+            busy + (standing / CROWDED_PART).max(1)
+        } else {
+            standing
+        };
         let part = self.slots.part_of(&primary, round.after, doubted);
         let mut complete = part.len() < doubted;
         for object in part {
-            if self.slots.busy_len() >= standing {
+            if self.slots.busy_len() >= most {
                 complete = false;
                 break;
             }

@@ -4,9 +4,12 @@ use alloc::vec::Vec;
 
 use overlay_proto::Duration;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, KIND};
+use crate::config::Pace;
 use crate::machine::Event;
+use crate::object::ObjectId;
 use crate::outcome::{Cause, Outcome};
+use crate::reference::RawRef;
 
 #[test]
 fn a_killed_primary_is_replaced_by_a_backup_and_the_set_is_whole_again() {
@@ -238,4 +241,32 @@ fn a_first_primary_that_never_got_its_object_is_replaced_by_a_backup() {
         assert_eq!(cluster.call(caller, other, (&reference, "add", 1)), Ok(5));
         assert_eq!(cluster.call(0, handle, (&reference, "add", 1)), Ok(6));
     }
+}
+
+#[test]
+fn what_waits_in_vain_for_its_members_holds_up_no_takeover() {
+    let pace = Pace {
+        standing: 1,
+        ..Pace::default()
+    };
+    let mut cluster = Cluster::paced(pace, 17, 7);
+    let [stuck, stuck_too, whole] = [1, 2, 3].map(ObjectId);
+    for (id, members) in [
+        (stuck, [0, 3, 4]),
+        (stuck_too, [1, 3, 4]),
+        (whole, [2, 0, 1]),
+    ] {
+        cluster.create_as(members[0], id, Some(&members));
+    }
+    cluster.kill(3);
+    cluster.kill(4);
+    for id in [stuck, stuck_too] {
+        let reference = RawRef::bare(id, KIND);
+        let invocation = cluster.invocation(&reference, "add", 1);
+        cluster.invoke(5, invocation);
+    }
+    cluster.run(Duration::from_secs(1));
+    cluster.kill(2);
+    cluster.run(Duration::from_secs(10));
+    assert!(cluster.primary(whole).is_some(), "nobody stood for it");
 }
