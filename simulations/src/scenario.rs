@@ -96,6 +96,10 @@ pub struct Scenario {
     /// Peers that come and go, besides the faults.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub churn: Option<Churn>,
+    /// Calls on shared objects must be answered during the faults, not just after the heal; so
+    /// nothing but the faults drawn happens to their hosts.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub serves_always: bool,
     /// The objects of a workload of whole peers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub objects: Option<Load>,
@@ -139,6 +143,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("register", include_str!("../scenarios/register.toml")),
     ("sleepers", include_str!("../scenarios/sleepers.toml")),
     ("replication", include_str!("../scenarios/replication.toml")),
+    ("takeovers", include_str!("../scenarios/takeovers.toml")),
     ("churn", include_str!("../scenarios/churn.toml")),
     ("kill20", include_str!("../scenarios/kill20.toml")),
     ("weibull", include_str!("../scenarios/weibull.toml")),

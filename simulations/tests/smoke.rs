@@ -5,7 +5,16 @@ use simulations::run::Plan;
 use simulations::scenario::Scenario;
 use simulations::summary::Summary;
 
-/// Runs seeds of a scenario, in which these things must have happened, besides faults.
+/// Runs seeds of a scenario, in which these things must have happened, besides faults of all kinds.
+fn disturb(name: &str, seeds: u64, reached: &[&str]) -> Summary {
+    sweep(
+        name,
+        seeds,
+        &[&["crashes", "pauses", "leaves"], reached].concat(),
+    )
+}
+
+/// Runs seeds of a scenario, in which these things must have happened.
 fn sweep(name: &str, seeds: u64, reached: &[&str]) -> Summary {
     let plan = Plan::new(name, Scenario::named(name).unwrap());
     let mut reports = Vec::new();
@@ -21,7 +30,7 @@ fn sweep(name: &str, seeds: u64, reached: &[&str]) -> Summary {
     assert_eq!(reports.len() as u64, seeds);
     let mut summary = Summary::new(name);
     reports.iter().for_each(|report| summary.add(report));
-    for needed in ["crashes", "pauses", "leaves"].iter().chain(reached) {
+    for needed in reached {
         let total = summary.counters.get(*needed).copied().unwrap_or_default();
         assert!(total > seeds / 10, "only {total} {needed} in {seeds} seeds");
     }
@@ -30,24 +39,24 @@ fn sweep(name: &str, seeds: u64, reached: &[&str]) -> Summary {
 
 #[test]
 fn smoke() {
-    sweep("smoke", 20, &[]);
+    disturb("smoke", 20, &[]);
 }
 
 #[test]
 fn membership() {
-    sweep("membership", 500, &[]);
+    disturb("membership", 500, &[]);
 }
 
 #[test]
 fn register() {
     let reached = ["deltas", "replays", "replays that differed", "expired"];
-    sweep("register", 300, &reached);
+    disturb("register", 300, &reached);
 }
 
 #[test]
 fn replication() {
     let reached = ["cuts", "takeovers", "reconfigurations"];
-    let summary = sweep("replication", 300, &reached);
+    let summary = disturb("replication", 300, &reached);
     let unreached: Vec<&str> = coverage::ALL
         .into_iter()
         .filter(|name| summary.coverage.get(name).copied().unwrap_or_default() == 0)
@@ -60,6 +69,11 @@ fn replication() {
 }
 
 #[test]
+fn takeovers() {
+    sweep("takeovers", 300, &["crashes", "takeovers", "deltas"]);
+}
+
+#[test]
 fn directory() {
-    sweep("directory", 500, &[]);
+    disturb("directory", 500, &[]);
 }

@@ -2,7 +2,7 @@
 
 use objects_proto::caller::HandleId;
 use objects_proto::object::{Epoch, ObjectId};
-use overlay_proto::Duration;
+use overlay_proto::{Duration, Instant};
 
 use super::journal::{Operation, STALE, WEAK};
 use super::tracked::Tracked;
@@ -46,7 +46,6 @@ impl Register {
     pub(super) fn judge(&mut self, kernel: &mut ObjectsKernel) {
         self.look_up_stale(kernel);
         self.judge_weak(kernel);
-        let served_from = self.healed_at.unwrap_or_default() + SERVED_AFTER;
         let open = self
             .tickets
             .iter()
@@ -89,13 +88,21 @@ impl Register {
                 (Some(reference), Some(_), false) => {
                     kernel.count("objects judged", 1);
                     kernel.count("operations checked", object.history.len() as u64);
-                    if let Some(call) = object.unserved(served_from) {
+                    if let Some(call) = object.unserved(self.served_from(object)) {
                         let detail = format!("{:?} did not serve {call}", reference.id);
                         kernel.violate("serves_after_heal", detail);
                     }
                 }
             }
         }
+    }
+
+    /// From when on calls on an object must be served. A weak one may lose some with its primary.
+    fn served_from(&self, object: &Tracked) -> Instant {
+        if self.serves_always && object.kind != WEAK {
+            return Instant::ZERO;
+        }
+        self.healed_at.unwrap_or_default() + SERVED_AFTER
     }
 
     /// Whether of the newest set only the host with another version has the object: that one

@@ -13,10 +13,17 @@ use crate::oracle::Class;
 /// After the heal, clients go on calling for this long.
 const WORK_AFTER: Duration = Duration::from_secs(30);
 
+/// How long calls may take that must be served.
+const SERVED_WITHIN: Duration = Duration::from_secs(8);
+
 /// How often a client rests, for so long that its session may expire.
 const RESTS: f64 = 0.02;
-/// Its longest rest: one that begins before the heal ends before calls must be served again.
-const REST_MAX: Duration = Duration::from_secs(18);
+/// Its rest: one that begins before the heal ends before calls must be served again.
+const REST: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(18)];
+/// How often a client rests for less, where all calls must be served.
+const SHORT_RESTS: f64 = 0.2;
+/// Such a rest: long enough for a takeover that no call sees.
+const SHORT_REST: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(9)];
 
 impl Register {
     pub(super) fn create(&mut self, kernel: &mut ObjectsKernel, object: usize) {
@@ -44,11 +51,7 @@ impl Register {
         if stopped {
             return;
         }
-        let after = if self.healed_at.is_none() && self.dice.chance(RESTS) {
-            self.dice.duration(Duration::from_secs(5), REST_MAX)
-        } else {
-            self.dice.exponential(self.pace)
-        };
+        let after = self.pause();
         kernel.alarm(after, Alarm::Work(place));
         let object = self.places[place].object;
         if kernel.now() < self.objects[object].quiet_until {
@@ -69,8 +72,8 @@ impl Register {
         let id = self.name();
         let operation = workload::draw(&mut self.dice, id);
         let timeout = Duration::from_millis(self.dice.between(500, 10_000));
-        let timeout = if self.healed_at.is_some() {
-            Duration::from_secs(8)
+        let timeout = if self.healed_at.is_some() || self.serves_always {
+            SERVED_WITHIN
         } else {
             timeout
         };
@@ -81,6 +84,20 @@ impl Register {
         self.places[place].open += 1;
         let command = workload::invoke(ticket, handle, target, operation, timeout);
         kernel.command(node, Duration::ZERO, command);
+    }
+
+    /// How long a client waits before its next call.
+    fn pause(&mut self) -> Duration {
+        let (share, [low, high]) = if self.serves_always {
+            (SHORT_RESTS, SHORT_REST)
+        } else {
+            (RESTS, REST)
+        };
+        if self.healed_at.is_none() && self.dice.chance(share) {
+            self.dice.duration(low, high)
+        } else {
+            self.dice.exponential(self.pace)
+        }
     }
 
     /// The handle of a place: a new one if its process is gone, and now and then for fun.
@@ -101,7 +118,11 @@ impl Register {
                 kernel.command(node, Duration::ZERO, Command::Release(handle));
             }
         }
-        let (_, process) = self.any_running(kernel, kernel.node_count())?;
+        let neighbour = self.neighbour(kernel, place);
+        let process = match neighbour {
+            Some(process) => process,
+            None => self.any_running(kernel, kernel.node_count())?.1,
+        };
         let handle = HandleId(self.name());
         let object = self.places[place].object;
         self.places[place] = Place {
@@ -110,6 +131,18 @@ impl Register {
             open: 0,
         };
         Some((process, handle))
+    }
+
+    /// Where all calls must be served, the process of another client of the same object, at times:
+    /// what two handles of one process do can hold each other up.
+    fn neighbour(&mut self, kernel: &ObjectsKernel, place: usize) -> Option<ProcessId> {
+        if !self.serves_always || self.dice.chance(0.5) {
+            return None;
+        }
+        let object = self.places[place].object;
+        let others = self.places.iter().filter(|other| other.object == object);
+        let mut processes = others.filter_map(|other| Some(other.handle?.0));
+        processes.find(|process| kernel.runs(process))
     }
 
     /// The object's clients are on this node from now on.

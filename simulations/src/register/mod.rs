@@ -88,6 +88,8 @@ pub struct Register {
     half: Option<HalfMade>,
     /// Links repeat what is lost on the way.
     lossy: bool,
+    /// Calls are answered during the faults, too.
+    serves_always: bool,
     objects: Vec<Tracked>,
     places: Vec<Place>,
     tickets: BTreeMap<Ticket, (ProcessId, Purpose)>,
@@ -110,9 +112,12 @@ pub fn run(
     mutation: Option<Mutation>,
 ) -> World<Objects, Register> {
     let plan = scenario.fault_plan(seed, nodes);
-    let ambushes = Ambushes::draw(seed, scenario.heal_at());
+    let ambushes = Ambushes::draw(seed, scenario.heal_at()).filter(|_| !scenario.serves_always);
     let mut environment = Register::new(nodes, seed, mutation, ambushes);
     environment.lossy = plan.conditions.loss > 0.0;
+    if scenario.serves_always {
+        environment.serve_always();
+    }
     let mut world = World::new(nodes, plan.conditions, seed, keep, environment);
     Coverage::begin(&mut world.kernel);
     for node in 0..nodes {
@@ -168,6 +173,7 @@ impl Register {
             half: None,
             config,
             lossy: false,
+            serves_always: false,
             objects: tracked::of_all_kinds(&mut dice, &mut sizes, objects),
             places: (0..places)
                 .map(|place| Place {
@@ -185,6 +191,17 @@ impl Register {
             dice,
             healed_at: None,
         }
+    }
+
+    /// Calls must be answered all the while: no view is wrong, since who has nothing else to go by
+    /// then finds nothing; no session is closed for being idle, since what was under way then has
+    /// no answer.
+    fn serve_always(&mut self) {
+        self.serves_always = true;
+        self.hints.heal();
+        let default = ObjectsConfig::default();
+        self.config.timings.session_idle = default.timings.session_idle;
+        self.config.client.session_rest = default.client.session_rest;
     }
 
     fn name(&mut self) -> u64 {

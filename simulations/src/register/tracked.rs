@@ -109,16 +109,15 @@ impl Tracked {
         Ok(())
     }
 
-    /// The first call made at `from` or later that was neither done nor refused by the method
+    /// The first call made at `from` or later that ended neither done nor refused by the method
     /// itself.
     #[must_use]
     pub fn unserved(&self, from: Instant) -> Option<String> {
         let calls = self.history.calls().filter(|call| call.invoked >= from);
         let mut unserved = calls.filter(|call| {
-            !call
-                .end
+            call.end
                 .as_ref()
-                .is_some_and(|end| matches!(end.class, Class::Ok(_) | Class::Failed))
+                .is_some_and(|end| !matches!(end.class, Class::Ok(_) | Class::Failed))
         });
         unserved.next().map(|call| format!("{call:?}"))
     }
