@@ -26,8 +26,9 @@ pub enum Mode {
     ///   last 20 ms (and the time to send it); one that was cut off loses what it answered since,
     ///   at most for 10 s, after which it answers `Isolated`; a replica that is picked though
     ///   another, unreachable one holds more, loses the difference;
-    /// * *one effect per call* holds within the line of primaries that survives: a call that was
-    ///   answered by a line that lost has no effect, and calls that it recorded with
+    /// * *one effect per call* holds within the line of primaries that survives. What was answered
+    ///   by a line that lost, a failure too, is not true of the other: there the call has no
+    ///   effect, or that of an attempt that arrived there. Calls that the lost line recorded with
     ///   `after_commit` may have been delivered;
     /// * *reads* see what their primary did, which may be a discarded line.
     ///

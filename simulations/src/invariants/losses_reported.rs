@@ -96,6 +96,14 @@ impl Losses {
         });
     }
 
+    /// Whether more than one process ran a call.
+    #[must_use]
+    pub fn ran_in_several(&self, call: CallId) -> bool {
+        let ran = self.executions.get(&call).map_or(&[][..], Vec::as_slice);
+        let first = ran.first().map(|one| one.process);
+        ran.iter().any(|one| Some(one.process) != first)
+    }
+
     /// A caller was told that its call took effect, and at which version.
     pub fn answered(&mut self, call: CallId, lineage: Lineage, version: Version) {
         self.answered.insert(call, (lineage, version));

@@ -84,7 +84,8 @@ impl Tracked {
     pub fn check(&self) -> Result<(), Anomaly> {
         let Some(log) = &self.log else { return Ok(()) };
         if self.kind == WEAK {
-            return self.history.check_line(log);
+            let ran_in_several = |call| self.losses.ran_in_several(call);
+            return self.history.check_line(log, ran_in_several);
         }
         self.history.check_effects(log)?;
         if self.kind != STALE {
