@@ -15,11 +15,12 @@ const RIGHT: f64 = 18.0;
 const BOTTOM: f64 = 48.0;
 const LEGEND_AT: f64 = 42.0;
 const LEGEND_ROW: f64 = 16.0;
-/// Room for one letter of the legend.
-const LETTER: f64 = 6.4;
+/// Room for one letter of the legend, in a wide face.
+const LETTER: f64 = 7.0;
 
 /// Colours that people with any colour vision tell apart (Okabe & Ito 2008), without the yellow
-/// that nobody sees on white; each with its own dashes.
+/// that nobody sees on white; each with its own dashes. Further lines have the same colours with
+/// other dashes.
 const PENS: &[(&str, &str)] = &[
     ("#0072B2", ""),
     ("#D55E00", ""),
@@ -78,6 +79,12 @@ fn named(axis: &Axis) -> String {
 
 fn pen(number: usize) -> String {
     let (colour, dashes) = PENS[number % PENS.len()];
+    let again = (number / PENS.len()) % 2 == 1;
+    let dashes = match (again, dashes) {
+        (false, dashes) => dashes,
+        (true, "") => "5 4",
+        (true, _) => "",
+    };
     format!("stroke=\"{colour}\" stroke-dasharray=\"{dashes}\"")
         .replace(" stroke-dasharray=\"\"", "")
 }

@@ -48,7 +48,7 @@ pub struct Page {
     pub title: String,
     /// The second line.
     pub subtitle: String,
-    /// What is drawn, two beside each other.
+    /// What is drawn, at most two beside each other.
     pub panels: Vec<Panel>,
 }
 
@@ -74,7 +74,8 @@ impl Page {
 
     fn svg(&self) -> String {
         let rows = self.panels.len().div_ceil(COLUMNS) as f64;
-        let width = 2.0 * MARGIN + COLUMNS as f64 * WIDTH;
+        let columns = self.panels.len().clamp(1, COLUMNS);
+        let width = 2.0 * MARGIN + columns as f64 * WIDTH;
         let height = HEAD + rows * HEIGHT + MARGIN;
         let (title, subtitle) = (escaped(&self.title), escaped(&self.subtitle));
         let mut svg = format!(
@@ -96,6 +97,8 @@ impl Page {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::panel::{Axis, Shape};
 
@@ -119,5 +122,26 @@ mod tests {
         assert!(svg.contains("time (ms)") && svg.contains(">p99: 198.0<"));
         assert!(!svg.contains("NaN"));
         assert!(page.render(Kind::Html).contains(&page.svg()));
+    }
+
+    #[test]
+    fn sixteen_lines_look_different_and_one_panel_takes_the_width_of_one() {
+        let mut panel = Panel::new("many", Axis::new("time", "s"), Axis::new("peers", ""));
+        for number in 0..16 {
+            panel = panel.line("a", Shape::Straight, vec![(0.0, f64::from(number))]);
+        }
+        let page = Page {
+            title: "one".to_owned(),
+            subtitle: String::new(),
+            panels: vec![panel],
+        };
+        let svg = page.render(Kind::Svg);
+        let pens: BTreeSet<&str> = svg
+            .lines()
+            .filter_map(|line| line.split_once("class=\"line\" "))
+            .map(|(_, pen)| pen)
+            .collect();
+        assert_eq!(pens.len(), 16);
+        assert!(svg.contains(&format!("width=\"{}\"", 2.0 * MARGIN + WIDTH)));
     }
 }
