@@ -696,8 +696,8 @@ fn in_a_small_cluster_everybody_is_asked_in_the_end() {
         target,
         ..world.invocation(true, 1)
     });
+    world.settle();
     assert_eq!(world.fx.lookups, [OBJECT]);
-    assert!(world.wire.is_empty());
     world
         .client
         .on_directory_exhausted(world.now, OBJECT, &mut world.fx);
@@ -768,6 +768,7 @@ fn a_slot_in_which_nobody_who_lives_knows_the_object_does_not_hold_up_the_answer
         timeout: 30 * SECOND,
         ..world.invocation(false, 0)
     });
+    world.settle();
     let holders = SlotRecord::new(OBJECT.slot(), [9, 4, 5].map(process));
     let (now, record) = (world.now, holders.encode().unwrap());
     let (client, fx) = (&mut world.client, &mut world.fx);

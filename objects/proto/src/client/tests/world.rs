@@ -188,6 +188,12 @@ impl World {
                     self.client
                         .on_here(self.now, from, object, sighting, &mut self.fx);
                 }
+                // This process has no replica.
+                Message::Where { object, .. } => {
+                    let sighting = Sighting::Unknown;
+                    self.client
+                        .on_here(self.now, from, object, sighting, &mut self.fx);
+                }
                 other => panic!("no answer: {other:?}"),
             }
             self.collect();
