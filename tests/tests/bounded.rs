@@ -73,8 +73,11 @@ const BOUNDS: &[(&str, Fields)] = &[
             ("strangers", Limit("DOUBTED_MAX")),
             ("down", Limit("DOUBTED_MAX")),
             ("lanes", Because("handles of this process")),
-            ("unheard", Limit("view_round_hosts")),
         ],
+    ),
+    (
+        "objects/proto/src/client/place/search.rs",
+        &[("unheard", Limit("view_round_hosts"))],
     ),
     (
         "objects/proto/src/creation.rs",
